@@ -1,0 +1,47 @@
+# Everything a person types. Each target makes what it needs; nothing outside .venv and TINDERBOX_HOME is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL ?= smollm2:135m
+
+.PHONY: run test check bench install dev lock format
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(VENV)/dev-installed: $(VENV)/installed requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+install: $(VENV)/installed
+
+dev: $(VENV)/dev-installed
+
+run: install
+	$(BIN)/tinderbox pull $(MODEL)
+	$(BIN)/tinderbox up --model $(MODEL) --ask "What is a tinderbox? Answer in one sentence." $(if $(ONCE),--once)
+
+test: dev
+	$(BIN)/python -m pytest
+
+check: dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+bench: dev
+	$(BIN)/python -m bench
+
+format: dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Both locks name versions and hashes for every platform, and no registry. They need uv, which nothing else does.
+lock:
+	uv pip compile --universal --generate-hashes --no-annotate --no-header --quiet pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --no-annotate --no-header --quiet --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock

@@ -1,0 +1,92 @@
+"""What can go wrong, in one tree. Each error says what happened and why, and offers a remedy where there is one.
+
+TinderboxError
+├── WrongUsage           the words of a command or of the configuration (exit status 2)
+├── BadRequest           a request's body: names the field (HTTP 400)
+│   └── PromptTooLong    more tokens than the context holds
+├── NotFound             no such model, job, file ... with the nearest names (HTTP 404)
+├── BadModelFile         a model file that our reader refuses, with the place in the file
+├── DoesNotFit           more memory than there is or can be made free (exit status 3)
+├── BoxNotRunning        a command that needs the box found none (exit status 4)
+├── Conflict             somebody else holds it: the port, the home folder, a model in use (HTTP 409)
+├── Unavailable          not now; try again later (HTTP 503, Retry-After)
+├── EngineFailed         the engine's process died or could not load (HTTP 502)
+└── DownloadFailed       a download that ended early, did not verify, or found no room
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TinderboxError(Exception):
+    """The root of the tree: `what` happened and why, and the `remedy` a person can act on."""
+
+    exit_status = 1
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.remedy}".strip()
+
+
+class WrongUsage(TinderboxError):
+    exit_status = 2
+
+
+class BadRequest(TinderboxError):
+    """A request that cannot be answered as it is; `field` names the part of the body."""
+
+    def __init__(self, what: str, remedy: str = "", field: str | None = None) -> None:
+        super().__init__(what, remedy)
+        self.field = field
+
+
+class PromptTooLong(BadRequest):
+    pass
+
+
+class NotFound(TinderboxError):
+    pass
+
+
+class BadModelFile(TinderboxError):
+    pass
+
+
+class DoesNotFit(TinderboxError):
+    exit_status = 3
+
+
+class BoxNotRunning(TinderboxError):
+    exit_status = 4
+
+
+class Conflict(TinderboxError):
+    pass
+
+
+class Unavailable(TinderboxError):
+    """Not now: `retry_after` is in seconds."""
+
+    def __init__(self, what: str, remedy: str = "", retry_after: int = 5) -> None:
+        super().__init__(what, remedy)
+        self.retry_after = retry_after
+
+
+class EngineFailed(TinderboxError):
+    pass
+
+
+class DownloadFailed(TinderboxError):
+    pass
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`Did you mean qwen3:8b or qwen3:4b?`, or nothing where no known name is near."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(near)}?" if near else ""
