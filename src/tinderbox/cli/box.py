@@ -1,0 +1,213 @@
+"""`up`, `down`, `ps`, `load`, `stop`: the box itself and what it has loaded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import click
+
+from tinderbox.cli.table import format_table
+from tinderbox.config import Config, home_folder, read_config
+from tinderbox.errors import BoxNotRunning, TinderboxError
+from tinderbox.units import format_bytes
+
+_START_PATIENCE = 60.0  # seconds that a detached box gets to listen
+_STOP_GRACE = 10.0  # seconds beyond the drain
+
+
+@click.command(epilog="Example: tinderbox up --detach --model smollm2:135m")
+@click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="The port to listen on; 0 takes a free one.  [default: 8910]")
+@click.option("--model", help="Load this model at once.")
+@click.option("--context", type=int, help="Tokens of context for each request.  [default: 8192]")
+@click.option("--parallel", type=int, help="Requests a model answers at once.  [default: 4]")
+@click.option("--threads", type=int, help="Threads of the processor for a model.  [default: its cores]")
+@click.option("--memory", help="The most that the box may use, like 16GB.  [default: what there is]")
+@click.option("--detach", is_flag=True, help="Leave it running in the background.")
+@click.option("--ask", metavar="QUESTION", help="Ask the model one question once it is loaded.")
+@click.option("--once", is_flag=True, help="With --ask: stop after the answer.")
+@click.option("--json", "as_json", is_flag=True, help="With --detach: print the address as JSON.")
+def up(model: str | None, detach: bool, ask: str | None, once: bool, as_json: bool, **flags: Any) -> None:
+    """Start the box: the models' home, on http://127.0.0.1:8910 for programs and people alike."""
+    if (ask or once) and not (ask and model and not detach):
+        raise click.UsageError("--once needs --ask, and --ask needs --model and a box that is not detached.")
+    config = read_config(flags)
+    if detach:
+        address = _start_detached(config, sys.argv[1:])
+        click.echo(json.dumps({"address": address}) if as_json else f"The box is up: {address}")
+        return
+    import asyncio
+
+    from tinderbox.daemon import run_box
+
+    conversation = _Question(config, model or "", ask, once)
+    asyncio.run(run_box(config, load_first=model, ready=conversation.start))
+    conversation.end()
+
+
+@click.command(epilog="Example: tinderbox down")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def down(as_json: bool) -> None:
+    """Stop the box. Running answers get 30 seconds to end; no process is left."""
+    from tinderbox.client import find_box
+
+    config = read_config()
+    with find_box(config.home) as box:
+        box.down()
+    _wait(lambda: not _is_locked(config.home), config.drain + _STOP_GRACE, "The box has not stopped.")
+    click.echo(json.dumps({"status": "stopped"}) if as_json else "The box has stopped.")
+
+
+@click.command(epilog="Example: tinderbox ps --json")
+@click.option("--json", "as_json", is_flag=True, help="Print the pool and its leases as JSON.")
+def ps(as_json: bool) -> None:
+    """Show who holds the memory: each loaded model, the rest of the machine, what is free."""
+    from tinderbox.client import find_box
+
+    with find_box(home_folder()) as box:
+        state = box.ps()
+    if as_json:
+        click.echo(json.dumps(state))
+        return
+    rows = [
+        (
+            lease["holder"],
+            lease["state"] + (", busy" if lease["busy"] else ""),
+            format_bytes(lease["predicted"]),
+            "?" if lease["measured"] is None else format_bytes(lease["measured"]),
+            str(lease["context"]),
+            lease["since"][:19].replace("T", " "),
+        )
+        for lease in state["leases"]
+    ]
+    click.echo(
+        format_table(
+            ("MODEL", "STATE", "PREDICTED", "MEASURED", "CONTEXT", "SINCE (UTC)"), rows, right=frozenset({2, 3, 4})
+        )
+    )
+    for pool in state["pool"]:
+        click.echo(
+            f"\n{format_bytes(pool['capacity'])} {pool['name']} memory: {format_bytes(pool['used_by_us'])} ours, "
+            f"{format_bytes(pool['used_by_others'])} others', {format_bytes(pool['free'])} free"
+        )
+
+
+@click.command(epilog="Example: tinderbox load smollm2:135m")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Print the lease as JSON.")
+def load(model: str, as_json: bool) -> None:
+    """Load MODEL, so that its first answer does not wait."""
+    from tinderbox.client import find_box
+
+    with find_box(home_folder()) as box:
+        lease = box.load(absolute_if_file(model))
+    click.echo(
+        json.dumps(lease) if as_json else f"{lease['holder']} is ready, with {lease['context']} tokens of context."
+    )
+
+
+@click.command(epilog="Example: tinderbox stop smollm2:135m")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def stop(model: str, as_json: bool) -> None:
+    """Unload MODEL once its running answers have ended, and give its memory back."""
+    from tinderbox.client import find_box
+
+    with find_box(home_folder()) as box:
+        stopped = box.stop(absolute_if_file(model))
+    click.echo(json.dumps(stopped) if as_json else f"{model} has left the memory.")
+
+
+def absolute_if_file(model: str) -> str:
+    """A path as the box sees it, which has a working folder of its own; any other name as it is."""
+    return str(Path(model).absolute()) if model.endswith(".gguf") and not model.startswith(("hf:", "http")) else model
+
+
+class _Question:
+    """What `up --ask` does beside the server: one question through the front door, as any client would ask it."""
+
+    def __init__(self, config: Config, model: str, question: str | None, once: bool) -> None:
+        self._config = config
+        self._model = model
+        self._question = question
+        self._once = once
+        self._failure: TinderboxError | None = None
+
+    def start(self) -> None:
+        """Called by the box once it listens; the question is asked in a thread, the server needs this one."""
+        Thread(target=self._talk, daemon=True).start()
+
+    def end(self) -> None:
+        if self._failure:
+            raise self._failure
+
+    def _talk(self) -> None:
+        from tinderbox.client import find_box
+
+        with find_box(self._config.home) as box:
+            if self._question:
+                try:
+                    self._ask(box.address)
+                except TinderboxError as error:
+                    self._failure = error
+            if self._once or self._failure:
+                box.down()
+            else:
+                click.echo(f"The box is up: {box.address}   (Ctrl-C stops it)")
+
+    def _ask(self, address: str) -> None:
+        from tinderbox.cli.chat import describe_speed, stream_answer
+        from tinderbox.client import Client
+
+        click.echo(f"> {self._question}")
+        with Client(address) as box:
+            last = stream_answer(box, self._model, [{"role": "user", "content": self._question}], max_tokens=128)
+        click.echo(describe_speed(last))
+
+
+def _start_detached(config: Config, words: list[str]) -> str:
+    """Start the same command in a session of its own and wait until it listens. Raises in the words it left behind."""
+    log = config.home / "logs" / "box.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tinderbox", *(word for word in words if word not in {"--detach", "--json"})]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    address = config.home / "box.json"
+
+    def listens() -> bool:
+        if process.poll() is not None:
+            raise TinderboxError(log.read_text().removeprefix("tinderbox: ").strip() or "The box ended without a word.")
+        return address.exists() and json.loads(address.read_text())["pid"] == process.pid
+
+    _wait(listens, _START_PATIENCE, f"The box does not listen. Its words are in {log}.")
+    return str(json.loads(address.read_text())["address"])
+
+
+def _wait(until: Callable[[], bool], patience: float, failure: str) -> None:
+    deadline = time.monotonic() + patience
+    while not until():
+        if time.monotonic() > deadline:
+            raise TinderboxError(failure, "See: tinderbox doctor")
+        time.sleep(0.02)
+
+
+def _is_locked(home: Path) -> bool:
+    import fcntl
+
+    try:
+        with (home / "box.lock").open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise BoxNotRunning(f"No box runs on {home}.") from error
+    return False

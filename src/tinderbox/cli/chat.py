@@ -1,0 +1,160 @@
+"""`run`: ask a model once, or talk with it in the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinderbox.config import home_folder
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+
+    from tinderbox.client import Client
+
+_HELP = """\
+/system TEXT   set what the model is told before the conversation
+/clear         forget the conversation
+/help          this list
+/bye           leave (so does Ctrl-D)
+Enter sends; Alt-Enter makes a new line; Ctrl-C stops an answer; the arrow keys bring back what you wrote."""
+
+
+@click.command(epilog='Example: tinderbox run smollm2:135m "Why is the sky blue?"')
+@click.argument("model")
+@click.argument("prompt", required=False)
+@click.option("--system", help="What the model is told before the conversation.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="The longest answer.")
+@click.option("--temperature", type=click.FloatRange(0, 100), help="0 always takes the likeliest word.")
+@click.option("--json", "as_json", is_flag=True, help="With a PROMPT: print the answer, its usage and speed as JSON.")
+def run(model: str, prompt: str | None, system: str | None, as_json: bool, **sampling: Any) -> None:
+    """Chat with MODEL, or answer one PROMPT (also from standard input)."""
+    from tinderbox.cli.box import absolute_if_file
+    from tinderbox.client import find_box
+
+    wanted = {key: value for key, value in sampling.items() if value is not None}
+    name = absolute_if_file(model)
+    if prompt is None and not sys.stdin.isatty():
+        prompt = sys.stdin.read().strip()
+    with find_box(home_folder()) as box:
+        if prompt is None:
+            lease = box.load(name)
+            Conversation(box, name, system, int(lease["context"]), wanted).talk(_prompt(home_folder()))
+        else:
+            _answer_once(box, name, [*_told(system), {"role": "user", "content": prompt}], as_json, wanted)
+
+
+class Conversation:
+    """A chat in the terminal: the messages so far, and what is done with each line that a person enters."""
+
+    def __init__(self, box: Client, model: str, system: str | None, context: int, sampling: dict[str, Any]) -> None:
+        self._box = box
+        self._model = model
+        self._context = context
+        self._sampling = sampling
+        self.messages: list[dict[str, Any]] = _told(system)
+
+    def talk(self, session: PromptSession[str]) -> None:
+        click.echo(f"{self._model}, {self._context} tokens of context. /help lists what else you can type.")
+        while True:
+            try:
+                line = session.prompt("> ").strip()
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                return
+            if line in {"/bye", "/exit", "/quit"}:
+                return
+            if line:
+                self.hear(line)
+
+    def hear(self, line: str) -> None:
+        """Obey a line that begins with a slash; send any other to the model."""
+        word, _, rest = line.partition(" ")
+        if word == "/clear":
+            self.messages = [message for message in self.messages if message["role"] == "system"]
+            click.echo("The conversation is forgotten.")
+        elif word == "/system":
+            self.messages = [*_told(rest), *(m for m in self.messages if m["role"] != "system")]
+            click.echo("It is told so from the next message on.")
+        elif word.startswith("/"):
+            click.echo(_HELP)
+        else:
+            self._ask(line)
+
+    def _ask(self, line: str) -> None:
+        from tinderbox.errors import TinderboxError
+
+        asked = [*self.messages, {"role": "user", "content": line}]
+        try:
+            last = stream_answer(self._box, self._model, asked, **self._sampling)
+        except TinderboxError as error:
+            click.echo(f"\n{error}", err=True)
+            return
+        self.messages = [*asked, {"role": "assistant", "content": last["text"]}]
+        click.echo(click.style(describe_speed(last, self._context), dim=True))
+
+
+def stream_answer(box: Client, model: str, messages: list[dict[str, Any]], **sampling: object) -> dict[str, Any]:
+    """Print an answer as it comes. Returns its `text`, and `usage` and `timings` unless Ctrl-C stopped it."""
+    text, last = [], {}
+    chunks = box.chat(model, messages, **sampling)
+    try:
+        for chunk in chunks:
+            for choice in chunk["choices"]:
+                piece = choice["delta"].get("reasoning_content") or choice["delta"].get("content") or ""
+                text.append(choice["delta"].get("content") or "")
+                click.echo(piece, nl=False)
+                sys.stdout.flush()
+            last = chunk
+    except KeyboardInterrupt:
+        click.echo(" …", nl=False)
+    finally:
+        chunks.close()  # type: ignore[attr-defined]  # ends the generation: the engine's slot is free again
+    click.echo()
+    known = {key: last[key] for key in ("usage", "timings") if key in last}
+    return {"text": "".join(text), **known}
+
+
+def describe_speed(last: dict[str, Any], context: int | None = None) -> str:
+    """One line on how fast an answer came and how full the context is."""
+    if "timings" not in last:
+        return "(stopped)"
+    timings, used = last["timings"], last["usage"]["total_tokens"]
+    speed = f"{timings['predicted_n']} tokens at {timings['predicted_per_second']:.1f} tokens/s (measured)"
+    cached = timings.get("cache_n", 0)
+    read = f"prompt: {timings['prompt_n']} read at {timings['prompt_per_second']:.0f} tokens/s, {cached} cached"
+    room = f"; context: {used} of {context} ({used / context:.0%})" if context else ""
+    return f"{speed}; {read}{room}"
+
+
+def _answer_once(
+    box: Client, model: str, messages: list[dict[str, Any]], as_json: bool, sampling: dict[str, Any]
+) -> None:
+    if not as_json:
+        last = stream_answer(box, model, messages, **sampling)
+        click.echo(describe_speed(last), err=True)
+        return
+    text, last = [], {}
+    for last in box.chat(model, messages, **sampling):
+        text += [choice["delta"].get("content") or "" for choice in last["choices"]]
+    click.echo(json.dumps({"model": model, "text": "".join(text), "usage": last["usage"], "timings": last["timings"]}))
+
+
+def _told(system: str | None) -> list[dict[str, Any]]:
+    return [{"role": "system", "content": system}] if system else []
+
+
+def _prompt(home: Path) -> PromptSession[str]:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.history import FileHistory
+    from prompt_toolkit.key_binding import KeyBindings
+
+    keys = KeyBindings()
+    keys.add("escape", "enter")(lambda event: event.current_buffer.insert_text("\n"))
+    history = FileHistory(str(home / "chat_history"))
+    return PromptSession(history=history, key_bindings=keys, multiline=False, enable_open_in_editor=True)

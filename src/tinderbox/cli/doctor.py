@@ -1,0 +1,169 @@
+"""`doctor`: what is wrong with this machine or this install, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from tinderbox.cli.table import format_table
+from tinderbox.config import Config, read_config
+from tinderbox.errors import TinderboxError
+from tinderbox.units import GB, MB, format_bytes
+
+Verdict = Literal["good", "note", "bad"]
+_ENGINE_PATIENCE = 60  # seconds
+_FEW_FREE = 2 * GB  # of disk; less than most models take
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: `verdict` is good, a note worth knowing, or bad; bad ones carry a remedy."""
+
+    what: str
+    verdict: Verdict
+    found: str
+    remedy: str = ""
+
+
+@click.command(epilog="Example: tinderbox doctor --json")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(as_json: bool) -> None:
+    """Look for what is wrong with this machine or install, and say the remedy. Exit status 1 if anything is bad."""
+    config = read_config()
+    findings = [finding for check in CHECKS for finding in check(config)]
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        click.echo(format_table(("", "WHAT", "FOUND"), [(f.verdict, f.what, f.found) for f in findings]))
+        for finding in findings:
+            if finding.remedy:
+                click.echo(f"\n{finding.what}: {finding.remedy}")
+    if any(finding.verdict == "bad" for finding in findings):
+        sys.exit(1)
+
+
+def check_python(config: Config) -> Iterator[Finding]:
+    yield Finding("python", "good", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def check_home(config: Config) -> Iterator[Finding]:
+    home = config.home
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    if not os.access(existing, os.W_OK):
+        yield Finding(
+            "home", "bad", f"{home} cannot be written to", "Make it yours, or set TINDERBOX_HOME to another folder."
+        )
+        return
+    if home.exists() and home.stat().st_mode & 0o077:
+        yield Finding("home", "note", f"{home} can be read by other users", f"Close it with: chmod 700 {home}")
+    else:
+        yield Finding("home", "good", str(home))
+    free = shutil.disk_usage(existing).free
+    few = free < _FEW_FREE
+    yield Finding(
+        "disk",
+        "bad" if few else "good",
+        f"{format_bytes(free)} free",
+        "Remove a model with: tinderbox rm MODEL, or move TINDERBOX_HOME to a larger disk." if few else "",
+    )
+
+
+def check_memory(config: Config) -> Iterator[Finding]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    found = f"{format_bytes(memory.available)} of {format_bytes(memory.total)} available"
+    few = memory.available < 500 * MB
+    yield Finding("memory", "bad" if few else "good", found, "Close what you do not need." if few else "")
+    if not Path("/proc/pressure/memory").exists():
+        yield Finding("pressure", "note", "this system does not report memory pressure (PSI)")
+
+
+def check_engine(config: Config) -> Iterator[Finding]:
+    """The engine is tried in a process of its own: a wheel for another processor can end it with a signal."""
+    code = "import json, xllamacpp as x; print(json.dumps([x.__version__, x.get_system_info()]))"
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=_ENGINE_PATIENCE, check=True
+        )
+        version, info = json.loads(tried.stdout.splitlines()[-1])
+    except (subprocess.SubprocessError, ValueError, IndexError) as error:
+        yield Finding(
+            "engine", "bad", f"xllamacpp does not start: {error}", "Install it again: pip install -U xllamacpp"
+        )
+        return
+    yield Finding("engine", "good", f"xllamacpp {version}")
+    missing = sorted(_faster_instructions() - _flags_of(info))
+    if missing:
+        yield Finding(
+            "engine build",
+            "note",
+            f"this processor has {', '.join(missing)}, which the prebuilt engine does not use",
+            "Prompts are read 1.1 to 1.8 times faster by a build for this machine: "
+            "CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-binary xllamacpp xllamacpp (needs a compiler).",
+        )
+
+
+def check_box(config: Config) -> Iterator[Finding]:
+    from tinderbox.client import find_box
+    from tinderbox.errors import BoxNotRunning
+
+    try:
+        with find_box(config.home) as box:
+            loaded = [lease["holder"] for lease in box.ps()["leases"]]
+            yield Finding("box", "good", f"runs at {box.address}, loaded: {', '.join(loaded) or 'nothing'}")
+    except BoxNotRunning:
+        yield Finding("box", "note", "is not running", "Start it with: tinderbox up --detach")
+    except TinderboxError as error:
+        yield Finding("box", "bad", error.what, error.remedy or "Stop it with: tinderbox down, and start it again.")
+
+
+def check_store(config: Config) -> Iterator[Finding]:
+    from tinderbox.models.store import Store
+
+    try:
+        models = Store(config.home).models()
+    except TinderboxError as error:
+        yield Finding("store", "bad", error.what, error.remedy)
+        return
+    lost = [stored.name for stored in models if not stored.path.exists()]
+    for name in lost:
+        yield Finding("store", "bad", f"the file of {name} is missing", f"tinderbox rm {name}; tinderbox pull {name}")
+    if not lost:
+        held = sum(stored.size for stored in models)
+        yield Finding("store", "good", f"{len(models)} models, {format_bytes(held)}")
+
+
+CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+    check_python,
+    check_home,
+    check_memory,
+    check_engine,
+    check_store,
+    check_box,
+)
+
+
+def _flags_of(info: str) -> set[str]:
+    """`CPU : AVX = 1 | AVX2 = 1 |` as the names that are 1."""
+    return {part.split("=")[0].split(":")[-1].strip() for part in info.split("|") if part.strip().endswith("= 1")}
+
+
+def _faster_instructions() -> set[str]:
+    """What the processor offers of the instruction sets that llama.cpp has faster code for, by llama.cpp's names."""
+    names = {"avx512f": "AVX512", "avx512_vnni": "AVX512_VNNI", "avx512_bf16": "AVX512_BF16", "avx_vnni": "AVX_VNNI"}
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].splitlines()[0].split()
+    except (OSError, IndexError):
+        return set()
+    return {name for flag, name in names.items() if flag in flags}

@@ -1,0 +1,151 @@
+"""`pull`, `ls`, `show`, `rm`: the store of models, with or without a running box."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinderbox.cli.table import format_table
+from tinderbox.config import home_folder
+from tinderbox.units import format_bytes, format_duration
+
+if TYPE_CHECKING:
+    from tinderbox.models.download import Progress
+    from tinderbox.models.store import Stored
+
+
+@click.command(epilog="Example: tinderbox pull smollm2:135m")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Print the stored model as JSON.")
+def pull(model: str, as_json: bool) -> None:
+    """Download MODEL into the store; what came before an interruption is kept.
+
+    MODEL is a name of the catalogue, hf:ORG/REPO[:FILE], a URL, or a path to a .gguf file.
+    """
+    from tinderbox.models.download import pull as pull_model
+    from tinderbox.models.store import Store
+
+    bar = _Bar(visible=sys.stderr.isatty() and not as_json)
+    stored = pull_model(Store(home_folder()), model, progress=bar.show)
+    bar.end()
+    if as_json:
+        click.echo(json.dumps(describe(stored)))
+    else:
+        click.echo(f"{stored.name} is here: {format_bytes(stored.size)}, {stored.card().quantisation}.")
+
+
+@click.command(epilog="Example: tinderbox ls --json")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def ls(as_json: bool) -> None:
+    """List the models in the store."""
+    from tinderbox.models.store import Store
+
+    models = Store(home_folder()).models()
+    if as_json:
+        click.echo(json.dumps([_line(stored) for stored in models]))
+    elif not models:
+        click.echo("The store is empty. Fetch a small model with: tinderbox pull smollm2:135m")
+    else:
+        rows = [(m.name, format_bytes(m.size), f"{m.added.astimezone():%Y-%m-%d %H:%M}", m.source) for m in models]
+        click.echo(format_table(("NAME", "SIZE", "ADDED", "SOURCE"), rows, right=frozenset({1})))
+
+
+@click.command(epilog="Example: tinderbox show smollm2:135m")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def show(model: str, as_json: bool) -> None:
+    """Say what MODEL is: its shape, quantisation, context, licence, template."""
+    from tinderbox.models.store import Store
+
+    stored = Store(home_folder()).find(model)
+    if as_json:
+        click.echo(json.dumps(describe(stored)))
+        return
+    card = stored.card()
+    types = ", ".join(f"{kind} {format_bytes(size)}" for kind, size in card.types.items())
+    active = "" if not card.experts else f" ({card.active_parameters / 1e9:.2f} B active)"
+    facts = {
+        "name": stored.name,
+        "architecture": card.architecture,
+        "parameters": f"{card.parameters / 1e9:.3f} B{active}",
+        "layers": _layers(stored),
+        "context": f"{card.context_length} tokens",
+        "vocabulary": str(card.vocabulary),
+        "quantisation": f"{card.quantisation} ({types})",
+        "size": format_bytes(stored.size),
+        "licence": stored.licence or card.licence or "not stated",
+        "template": "in the file" if card.template else "none",
+        "sha256": stored.sha256 or "not in the store",
+        "file": str(stored.path),
+    }
+    click.echo("\n".join(f"{key:<13} {value}" for key, value in facts.items()))
+
+
+@click.command(epilog="Example: tinderbox rm smollm2:135m")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Print what was freed as JSON.")
+def rm(model: str, as_json: bool) -> None:
+    """Remove MODEL from the store. A loaded model is not removed."""
+    from tinderbox.client import find_box
+    from tinderbox.errors import BoxNotRunning
+    from tinderbox.models.store import Store
+
+    store = Store(home_folder())
+    name = store.find(model).name
+    try:
+        with find_box(home_folder()) as box:
+            freed = int(box.remove(name)["freed"])
+    except BoxNotRunning:
+        freed = store.remove(name)
+    click.echo(
+        json.dumps({"removed": name, "freed": freed}) if as_json else f"{name} is gone: {format_bytes(freed)} freed."
+    )
+
+
+def describe(stored: Stored) -> dict[str, Any]:
+    """All that is known of a stored model, without its hundreds of tensors."""
+    card = asdict(stored.card())
+    del card["tensors"]
+    facts = stored.card()
+    sums = {"parameters": facts.parameters, "active_parameters": facts.active_parameters, "types": facts.types}
+    return {**card, **_line(stored), **sums, "sha256": stored.sha256, "path": str(stored.path)}
+
+
+def _line(stored: Stored) -> dict[str, Any]:
+    return {"name": stored.name, "size": stored.size, "added": stored.added.isoformat(), "source": stored.source}
+
+
+def _layers(stored: Stored) -> str:
+    kinds: dict[str, int] = {}
+    for layer in stored.card().layers:
+        kinds[layer.attention] = kinds.get(layer.attention, 0) + 1
+    return f"{len(stored.card().layers)} (attention: {', '.join(f'{n} {kind}' for kind, n in kinds.items())})"
+
+
+class _Bar:
+    """A line on the terminal that says how far a download is."""
+
+    def __init__(self, visible: bool) -> None:
+        self._visible = visible
+        self._drawn = False
+
+    def show(self, progress: Progress) -> None:
+        if not self._visible:
+            return
+        self._drawn = True
+        share = progress.done / progress.total if progress.total else 0
+        left = format_duration(progress.seconds_left) if progress.seconds_left is not None else "?"
+        filled = "█" * int(share * 30)
+        line = (
+            f"{progress.phase:<12} {filled:<30} {share:4.0%}  {format_bytes(progress.done)} of "
+            f"{format_bytes(progress.total or 0)}  {format_bytes(int(progress.rate or 0))}/s  {left} left"
+        )
+        click.echo(f"\r\x1b[2K{line}", nl=False, err=True)
+
+    def end(self) -> None:
+        if self._drawn:
+            click.echo("", err=True)

@@ -1,0 +1,101 @@
+"""`Client`: the box's own HTTP API, called from Python and from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tinderbox.errors import BoxNotRunning, DoesNotFit, NotFound, TinderboxError
+
+_NO_LIMIT = httpx2.Timeout(10, read=None)  # a load or an answer takes as long as it takes
+
+
+class Client:
+    """Speaks to the box at `address` (`http://127.0.0.1:8910`). Use it as a context.
+
+    Raises BoxNotRunning when nobody answers there, and the box's own errors as they are in our tree.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._http = httpx2.Client(base_url=address, timeout=_NO_LIMIT, trust_env=False)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def ps(self) -> dict[str, Any]:
+        return self._call("GET", "/box/ps")
+
+    def models(self) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = self._call("GET", "/box/models")["models"]
+        return listed
+
+    def load(self, model: str) -> dict[str, Any]:
+        return self._call("POST", "/box/load", {"model": model})
+
+    def stop(self, model: str) -> dict[str, Any]:
+        return self._call("POST", "/box/stop", {"model": model})
+
+    def remove(self, model: str) -> dict[str, Any]:
+        return self._call("DELETE", f"/box/models/{model}")
+
+    def down(self) -> dict[str, Any]:
+        return self._call("POST", "/box/down")
+
+    def chat(self, model: str, messages: list[dict[str, Any]], **sampling: object) -> Iterator[dict[str, Any]]:
+        """The answer's chunks as they come, the last with `usage` and `timings`. Closing the iterator stops it."""
+        body = {"model": model, "messages": messages, "stream": True, "stream_options": {"include_usage": True}}
+        with self._translated(), self._http.stream("POST", "/v1/chat/completions", json=body | sampling) as response:
+            if response.status_code != 200:
+                response.read()
+                raise _as_error(response)
+            for line in response.iter_lines():
+                if line.startswith("data: ") and line != "data: [DONE]":
+                    chunk = json.loads(line[6:])
+                    if "error" in chunk:
+                        raise TinderboxError(chunk["error"]["message"])
+                    yield chunk
+
+    def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        with self._translated():
+            response = self._http.request(method, path, json=body)
+        if response.status_code != 200:
+            raise _as_error(response)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx2.ConnectError as error:
+            raise BoxNotRunning(f"No box answers at {self.address}.", "Start it with: tinderbox up") from error
+        except httpx2.TransportError as error:
+            raise TinderboxError(f"The box at {self.address} broke off: {error}.", "See: tinderbox doctor") from error
+
+
+def find_box(home: Path) -> Client:
+    """A client of the box that runs on this home folder. Raises BoxNotRunning where none does."""
+    try:
+        address = json.loads((home / "box.json").read_text())["address"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BoxNotRunning(f"No box runs on {home}.", "Start it with: tinderbox up") from error
+    return Client(address)
+
+
+def _as_error(response: httpx2.Response) -> TinderboxError:
+    try:
+        error = response.json()["error"]
+        message, code = error["message"], error["code"]
+    except (ValueError, KeyError, TypeError):
+        return TinderboxError(f"The box answered with status {response.status_code}.")
+    kinds = {"model_not_found": NotFound, "does_not_fit": DoesNotFit}
+    return kinds.get(code, TinderboxError)(message)

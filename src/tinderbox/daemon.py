@@ -1,0 +1,196 @@
+"""The box: the one place where the parts are built and joined, and the life of the process that they make up."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinderbox.config import Config
+from tinderbox.engines.engine import Settings
+from tinderbox.engines.llamacpp import LlamaCpp
+from tinderbox.engines.pool import Order, Pool
+from tinderbox.errors import Conflict, TinderboxError, WrongUsage
+from tinderbox.memory import read_room
+from tinderbox.models.store import Store
+
+if TYPE_CHECKING:
+    import uvicorn
+
+
+def make_pool(config: Config, store: Store, sockets: Path) -> Pool:
+    """The pool of this box: models from its store, each answered by llama.cpp in a child process."""
+
+    def order(name: str) -> Order:
+        stored = store.find(name)
+        card = stored.card()
+        settings = Settings(
+            name=stored.name,
+            path=stored.path,
+            context=min(config.context, card.context_length or config.context),
+            parallel=config.parallel,
+            threads=config.threads or physical_cores(),
+            embeds_only=card.makes_embeddings_only,
+        )
+        return Order(settings, predicted=stored.size)
+
+    def start(settings: Settings) -> LlamaCpp:
+        log = config.home / "logs" / f"{settings.name.replace('/', '-').replace(':', '-')}.log"
+        return LlamaCpp(settings, sockets, log)
+
+    return Pool(order, start, lambda leases: read_room(config.memory, leases))
+
+
+def physical_cores() -> int:
+    """Cores this process may use, hyperthreads left out: two threads on one core slow each other down."""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+async def run_box(config: Config, *, load_first: str | None = None, ready: Callable[[], None] | None = None) -> None:
+    """Serve until told to stop. `load_first` is loaded while the server starts; `ready` is called once it listens.
+
+    Raises Conflict when the home or the port is taken, WrongUsage for an address that needs a key, and what went wrong
+    with `load_first`.
+    """
+    if not config.is_loopback:
+        raise WrongUsage(
+            f"{config.host} can be reached from other machines, and this version has no keys yet.",
+            "Leave --host at 127.0.0.1, and reach it through an SSH tunnel.",
+        )
+    with _home_lock(config.home), _sockets() as sockets, _listen(config) as listener:
+        store = Store(config.home)
+        pool = make_pool(config, store, sockets)
+        stopping = asyncio.Event()
+        try:
+            first = asyncio.create_task(_load_first(pool, load_first, stopping))
+            await _serve(config, pool, store, listener, stopping, ready)
+            await first
+        finally:
+            await pool.close()
+
+
+async def _load_first(pool: Pool, name: str | None, stopping: asyncio.Event) -> None:
+    if name is None:
+        return
+    try:
+        await pool.load(name)
+    except TinderboxError:
+        if not stopping.is_set():
+            stopping.set()
+            raise
+
+
+async def _serve(
+    config: Config,
+    pool: Pool,
+    store: Store,
+    listener: socket.socket,
+    stopping: asyncio.Event,
+    ready: Callable[[], None] | None,
+) -> None:
+    # FastAPI takes longer to import than a small model to load: in a thread, so that the first child can start now.
+    server = await asyncio.to_thread(_make_server, config, pool, store, stopping)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn has a flag, no event)
+        await asyncio.sleep(0.005)
+    written = config.home / "box.json"
+    host, port = listener.getsockname()[:2]
+    _write(written, {"pid": os.getpid(), "address": f"http://{f'[{host}]' if ':' in host else host}:{port}"})
+    try:
+        if ready:
+            ready()
+        await stopping.wait()
+    finally:
+        written.unlink(missing_ok=True)
+        server.should_exit = True
+        await serving
+
+
+def _make_server(config: Config, pool: Pool, store: Store, stopping: asyncio.Event) -> uvicorn.Server:
+    import uvicorn
+
+    from tinderbox.serve.app import make_app
+    from tinderbox.web.page import page_routes
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield  # signals are ours: they set `stopping`, so that streams without an end can end
+
+    app = make_app(pool, store, stopping, drain=config.drain, page=page_routes())
+    return Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(config.drain)),
+        )
+    )
+
+
+def _write(path: Path, value: object) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(value))
+    temporary.replace(path)
+
+
+@contextmanager
+def _home_lock(home: Path) -> Iterator[None]:
+    """One box a home: the lock is the kernel's, so it is gone with the process, however that ended."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (home / "box.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            where = ""
+            with suppress(OSError, ValueError, KeyError):
+                running = json.loads((home / "box.json").read_text())
+                where = f" at {running['address']} (process {running['pid']})"
+            raise Conflict(
+                f"A box already runs on {home}{where}.", "Use it, stop it with: tinderbox down, or set TINDERBOX_HOME."
+            ) from error
+        yield
+
+
+@contextmanager
+def _sockets() -> Iterator[Path]:
+    """A folder for the engines' sockets that only this user can enter; its path is short, as sockets' paths must be."""
+    folder = Path(tempfile.mkdtemp(prefix="tinderbox-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _listen(config: Config) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((config.host, config.port))
+        except OSError as error:
+            raise Conflict(
+                f"Port {config.port} on {config.host} cannot be had: {error.strerror}.",
+                "Stop what uses it, or take another with --port.",
+            ) from error
+        listener.listen(2048)
+        yield listener

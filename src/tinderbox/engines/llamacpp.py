@@ -1,0 +1,142 @@
+"""`LlamaCpp`: a model answered by llama.cpp in a child process of its own, through the `xllamacpp` wheel."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from collections import deque
+from pathlib import Path
+
+import psutil
+
+from tinderbox.engines.engine import Reply, Settings
+from tinderbox.engines.wire import ask
+from tinderbox.errors import EngineFailed
+from tinderbox.units import Bytes, format_bytes
+
+_LAST_WORDS = 40  # lines of the child's log that are kept for an error message
+_END_PATIENCE = 5.0  # seconds between asking a child to end and ending it
+
+
+class LlamaCpp:
+    """An `Engine`. `sockets` is a folder that only this user can enter; `log` takes the child's words."""
+
+    def __init__(self, settings: Settings, sockets: Path, log: Path) -> None:
+        self._settings = settings
+        self._socket = str(sockets / f"{secrets.token_hex(8)}.sock")
+        self._secret = secrets.token_urlsafe(32)
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+        self._words: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._listener: asyncio.Task[None] | None = None
+        self._loaded = False
+
+    async def load(self) -> None:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tinderbox.engines.child",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # a Ctrl-C in the box's terminal is for the box alone
+        )
+        self._listener = asyncio.create_task(self._listen(process))
+        try:
+            first = await self._introduce(process)
+            answer = json.loads(first) if first else {}
+            if "address" not in answer:
+                await process.wait()
+                await self._listener
+                raise EngineFailed(f"{self._settings.name} could not be loaded: {self._explain(answer)}")
+            self._loaded = True
+        except BaseException:
+            await self.close()
+            raise
+
+    async def reply(self, path: str, body: bytes) -> Reply:
+        try:
+            return await ask(self._socket, self._secret, path, body)
+        except EngineFailed as error:
+            raise EngineFailed(f"{self._settings.name}: {error.what}", self._last_words()) from error
+
+    def measured(self) -> Bytes | None:
+        if self._process is None or self._process.returncode is not None:
+            return None
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.Error:
+            return None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def wait_ended(self) -> None:
+        if self._process is not None:
+            await self._process.wait()
+
+    async def close(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            if process.stdin:
+                process.stdin.close()
+            try:
+                # While it loads, the binding holds the child's interpreter: it cannot hear us, so there is no asking.
+                async with asyncio.timeout(_END_PATIENCE if self._loaded else 0):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if self._listener:
+            await self._listener
+
+    async def _introduce(self, process: asyncio.subprocess.Process) -> bytes:
+        """Hand over the settings (not on the command line, where every user can read them) and await the first word."""
+        assert process.stdin is not None  # noqa: S101  (asked for as a pipe)
+        assert process.stdout is not None  # noqa: S101  (likewise)
+        settings = self._settings
+        wanted = {
+            "parent": os.getpid(),
+            "name": settings.name,
+            "path": str(settings.path),
+            "context": settings.context,
+            "parallel": settings.parallel,
+            "threads": settings.threads,
+            "embeds_only": settings.embeds_only,
+            "socket": self._socket,
+            "secret": self._secret,
+        }
+        try:
+            process.stdin.write(json.dumps(wanted).encode() + b"\n")
+            await process.stdin.drain()
+        except ConnectionError:
+            return b""  # it is gone already; its last words are in the log
+        return await process.stdout.readline()
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Keep the child's words: the last lines for an error, all of them in a log that starts anew with each load."""
+        assert process.stderr is not None  # noqa: S101  (asked for as a pipe)
+        with self._log.open("wb") as log:
+            while line := await process.stderr.readline():
+                log.write(line)
+                log.flush()
+                self._words.append(line.decode(errors="replace").rstrip())
+
+    def _explain(self, answer: dict[str, str]) -> str:
+        code = self._process.returncode if self._process else None
+        if code is not None and code < 0:
+            held = format_bytes(self._settings.path.stat().st_size)
+            return f"its process was ended by signal {-code} while it read {held}. {self._last_words()}"
+        return self._last_words() or answer.get("error", "its process ended without a word.")
+
+    def _last_words(self) -> str:
+        errors = [line.split(" E ", 1)[1].strip() for line in self._words if " E " in line]
+        said = errors or [line for line in self._words if line.strip()][-3:]
+        return " ".join(dict.fromkeys(said))[:600]

@@ -1,0 +1,76 @@
+"""`make_app`: the routes, the guard before them, and errors in the shape of the API that they belong to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
+from starlette.types import ExceptionHandler
+
+from tinderbox import __version__
+from tinderbox.engines.pool import Pool
+from tinderbox.errors import BadRequest, NotFound, TinderboxError, did_you_mean
+from tinderbox.models.store import Store
+from tinderbox.serve.box import Stopping, box_routes
+from tinderbox.serve.guard import Guard
+from tinderbox.serve.openai import error_response, openai_routes
+
+
+def make_app(pool: Pool, store: Store, stopping: Stopping, *, drain: float, page: list[BaseRoute]) -> FastAPI:
+    """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get."""
+    handlers: dict[int | type[Exception], ExceptionHandler] = {
+        TinderboxError: _handle_ours,
+        RequestValidationError: _handle_invalid,
+        HTTPException: _handle_http,
+    }
+    app = FastAPI(title="Tinderbox", version=__version__, exception_handlers=handlers, docs_url=None, redoc_url=None)
+    app.include_router(openai_routes(pool, store))
+    app.include_router(box_routes(pool, store, stopping, drain))
+    app.add_api_route("/healthz", _healthz, tags=["Health"])
+    app.routes.extend(page)
+    app.add_middleware(Guard)
+    return app
+
+
+async def _healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+def _handle_ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TinderboxError)  # noqa: S101  (registered for it alone)
+    return error_response(error)
+
+
+def _handle_invalid(request: Request, error: Exception) -> JSONResponse:
+    """Name the first field that is wrong; one line is what a person mends."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it alone)
+    return error_response(_explain_invalid(error.errors()[0], error.body))
+
+
+def _explain_invalid(problem: dict[str, Any], body: Any) -> BadRequest:
+    place = [str(part) for part in problem["loc"] if part != "body"]
+    if problem["type"] == "json_invalid":
+        return BadRequest(f"The body is not JSON: {problem['ctx']['error']} at character {place[0]}.")
+    field = ".".join(place) or None
+    if problem["type"] == "extra_forbidden":
+        return BadRequest(f"Unknown parameter '{field}'.", "Leave it out; /openapi.json lists what is known.", field)
+    if problem["type"] == "missing":
+        return BadRequest(f"'{field or 'body'}' is missing.", "", field)
+    given = "" if isinstance(problem["input"], dict | list) else f" (it is {problem['input']!r})"
+    return BadRequest(f"'{field or 'body'}' is wrong: {problem['msg']}{given}.", "", field)
+
+
+def _handle_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101  (registered for it alone)
+    if error.status_code == 404:
+        known = [route.path for route in request.app.routes if hasattr(route, "path")]
+        return error_response(
+            NotFound(f"There is nothing at {request.url.path}.", did_you_mean(request.url.path, known))
+        )
+    response = error_response(BadRequest(f"{request.method} {request.url.path}: {error.detail}."))
+    response.status_code = error.status_code
+    return response

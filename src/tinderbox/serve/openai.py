@@ -1,0 +1,192 @@
+"""The OpenAI dialect under `/v1`: models, chat completions, completions, embeddings.
+
+Bodies are checked here, then handed to the engine as they came: what a client sent is what the model is asked.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.responses import Response
+
+from tinderbox.engines.pool import Pool
+from tinderbox.errors import (
+    BadRequest,
+    Conflict,
+    DoesNotFit,
+    NotFound,
+    PromptTooLong,
+    TinderboxError,
+    Unavailable,
+)
+from tinderbox.models.store import Store, Stored
+from tinderbox.serve.relay import Relay
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Sampling(_Body):
+    """What text is sampled with: OpenAI's names, then those of llama.cpp that its users know."""
+
+    model: Annotated[str, Field(min_length=1)]
+    stream: bool | None = None
+    stream_options: dict[str, JsonValue] | None = None
+    max_tokens: Annotated[int, Field(ge=-1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=100)] | None = None
+    top_p: Probability | None = None
+    n: Annotated[int, Field(ge=1, le=128)] | None = None
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: dict[str, float] | list[JsonValue] | None = None
+    user: str | None = None
+
+    top_k: int | None = None
+    min_p: Probability | None = None
+    typical_p: Probability | None = None
+    repeat_penalty: float | None = None
+    repeat_last_n: int | None = None
+    mirostat: int | None = None
+    mirostat_tau: float | None = None
+    mirostat_eta: float | None = None
+    dynatemp_range: float | None = None
+    dynatemp_exponent: float | None = None
+    xtc_probability: float | None = None
+    xtc_threshold: float | None = None
+    dry_multiplier: float | None = None
+    dry_base: float | None = None
+    dry_allowed_length: int | None = None
+    dry_penalty_last_n: int | None = None
+    samplers: list[str] | str | None = None
+    grammar: str | None = None
+    json_schema: dict[str, JsonValue] | None = None
+    ignore_eos: bool | None = None
+    cache_prompt: bool | None = None
+    return_progress: bool | None = None
+    timings_per_token: bool | None = None
+    t_max_predict_ms: int | None = None
+
+
+class ChatMessage(_Body):
+    """One turn. Parts of content other than text are the engine's to accept or refuse."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[dict[str, JsonValue]] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, JsonValue]] | None = None
+    tool_call_id: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    function_call: dict[str, JsonValue] | None = None
+    annotations: list[JsonValue] | None = None
+    audio: dict[str, JsonValue] | None = None
+
+
+class ChatCompletionRequest(Sampling):
+    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    max_completion_tokens: Count | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    tools: list[dict[str, JsonValue]] | None = None
+    tool_choice: str | dict[str, JsonValue] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, JsonValue] | None = None
+    reasoning_effort: str | None = None
+    reasoning_format: str | None = None
+    chat_template_kwargs: dict[str, JsonValue] | None = None
+    add_generation_prompt: bool | None = None
+    metadata: dict[str, str] | None = None
+    store: bool | None = None
+    service_tier: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    verbosity: str | None = None
+
+
+class CompletionRequest(Sampling):
+    prompt: str | list[str] | list[int] | list[list[int]]
+    suffix: str | None = None
+    echo: bool | None = None
+    best_of: Count | None = None
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+
+
+class EmbeddingRequest(_Body):
+    model: Annotated[str, Field(min_length=1)]
+    input: str | list[str] | list[int] | list[list[int]]
+    encoding_format: Literal["float", "base64"] | None = None
+    user: str | None = None
+
+
+def openai_routes(pool: Pool, store: Store) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["OpenAI"])
+
+    @router.get("/models")
+    def models() -> dict[str, Any]:
+        return {"object": "list", "data": [_model(stored) for stored in store.models()]}
+
+    @router.get("/models/{name:path}")
+    def model(name: Annotated[str, Path(description="A model's name in the store.")]) -> dict[str, Any]:
+        return _model(store.find(name))
+
+    @router.post("/chat/completions", response_class=Response)
+    async def chat_completions(body: ChatCompletionRequest, request: Request) -> Response:
+        return Relay(pool, body.model, "/v1/chat/completions", await request.body(), error_event)
+
+    @router.post("/completions", response_class=Response)
+    async def completions(body: CompletionRequest, request: Request) -> Response:
+        return Relay(pool, body.model, "/v1/completions", await request.body(), error_event)
+
+    @router.post("/embeddings", response_class=Response)
+    async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
+        return Relay(pool, body.model, "/v1/embeddings", await request.body(), error_event)
+
+    return router
+
+
+_STATUS: tuple[tuple[type[TinderboxError], int, str, str | None], ...] = (
+    (PromptTooLong, 400, "invalid_request_error", "context_length_exceeded"),
+    (BadRequest, 400, "invalid_request_error", None),
+    (NotFound, 404, "invalid_request_error", "model_not_found"),
+    (Conflict, 409, "invalid_request_error", "conflict"),
+    (DoesNotFit, 507, "insufficient_memory", "does_not_fit"),
+    (Unavailable, 503, "service_unavailable", None),
+    (TinderboxError, 502, "engine_error", None),
+)
+
+
+def error_status(error: TinderboxError) -> int:
+    return next(status for kind, status, _, _ in _STATUS if isinstance(error, kind))
+
+
+def error_body(error: TinderboxError) -> dict[str, Any]:
+    """The shape that OpenAI's clients raise their errors from."""
+    _, _, kind, code = next(row for row in _STATUS if isinstance(error, row[0]))
+    field = error.field if isinstance(error, BadRequest) else None
+    return {"error": {"message": str(error), "type": kind, "param": field, "code": code}}
+
+
+def error_event(error: TinderboxError) -> bytes:
+    return b"data: " + json.dumps(error_body(error)).encode() + b"\n\n"
+
+
+def error_response(error: TinderboxError) -> JSONResponse:
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
+    return JSONResponse(error_body(error), error_status(error), headers)
+
+
+def _model(stored: Stored) -> dict[str, Any]:
+    created = int(stored.added.timestamp()) if stored.added else int(time.time())
+    return {"id": stored.name, "object": "model", "created": created, "owned_by": "tinderbox"}

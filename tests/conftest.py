@@ -1,0 +1,8 @@
+"""What many tests stand on."""
+
+import pytest
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

@@ -1,0 +1,194 @@
+"""How models come and go."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tinderbox.engines.echo import Echo
+from tinderbox.engines.engine import Settings
+from tinderbox.engines.pool import Order, Pool
+from tinderbox.errors import DoesNotFit, EngineFailed, NotFound, Unavailable
+from tinderbox.memory import Lease, Room, make_room
+from tinderbox.units import GB
+
+pytestmark = pytest.mark.anyio
+
+
+class Slow(Echo):
+    """An echo that loads when it is told to."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.let_load = asyncio.Event()
+
+    async def load(self) -> None:
+        await self.let_load.wait()
+        await super().load()
+
+
+class House:
+    """A pool of echoes on 8 GB, of which each model takes 3; it knows every engine that it started."""
+
+    def __init__(self, kind: Callable[[Settings], Echo] = Echo) -> None:
+        self.kind = kind
+        self.started: list[Echo] = []
+        self.now = 0.0
+        self.pool = Pool(self._order, self._start, self._room, clock=lambda: self.now)
+
+    def _order(self, name: str) -> Order:
+        if name == "unknown":
+            raise NotFound("There is no model called 'unknown'.")
+        return Order(Settings(name, Path(f"{name}.gguf"), context=2048, parallel=2, threads=1), predicted=3 * GB)
+
+    def _start(self, settings: Settings) -> Echo:
+        self.started.append(self.kind(settings))
+        return self.started[-1]
+
+    @staticmethod
+    def _room(leases: list[Lease]) -> Room:
+        return make_room(8 * GB, 64 * GB, 60 * GB, leases, pressure=None)
+
+
+async def test_two_askers_of_one_model_share_one_load() -> None:
+    house = House()
+
+    await asyncio.gather(house.pool.load("a"), house.pool.load("a"))
+
+    assert len(house.started) == 1
+
+
+async def test_a_model_is_busy_while_it_is_used() -> None:
+    house = House()
+
+    async with house.pool.use("a"):
+        during = house.pool.leases()[0].busy
+
+    assert (during, house.pool.leases()[0].busy) == (True, False)
+
+
+async def test_a_model_without_room_is_refused_before_it_starts() -> None:
+    house = House()
+    await house.pool.load("a")
+    await house.pool.load("b")
+
+    with pytest.raises(DoesNotFit, match="Stop what is idle"):
+        await house.pool.load("c")
+
+    assert [echo.settings.name for echo in house.started] == ["a", "b"]
+
+
+async def test_a_model_that_cannot_load_leaves_its_room_behind() -> None:
+    house = House()
+
+    with pytest.raises(EngineFailed, match="it says so in its name"):
+        await house.pool.load("unloadable")
+
+    assert house.pool.leases() == []
+
+
+async def test_an_asker_who_goes_away_does_not_end_the_load() -> None:
+    house = House(Slow)
+    asker = asyncio.create_task(house.pool.load("a"))
+    await asyncio.sleep(0)
+
+    asker.cancel()
+    await asyncio.gather(asker, return_exceptions=True)
+    slow = house.started[0]
+    assert isinstance(slow, Slow)
+    slow.let_load.set()
+
+    assert (await house.pool.load("a")).state == "ready"
+    assert len(house.started) == 1
+
+
+async def test_a_stopped_model_ends_its_answer_first() -> None:
+    house = House()
+    async with house.pool.use("a"):
+        stopping = asyncio.create_task(house.pool.stop("a", patience=60))
+        await asyncio.sleep(0)
+        during = house.pool.leases()[0].state
+    await stopping
+
+    assert (during, house.pool.leases()) == ("leaving", [])
+
+
+async def test_a_model_asked_for_while_it_leaves_is_loaded_anew() -> None:
+    house = House()
+    async with house.pool.use("a"):
+        stopping = asyncio.create_task(house.pool.stop("a", patience=60))
+        await asyncio.sleep(0)
+        again = asyncio.create_task(house.pool.load("a"))
+        await asyncio.sleep(0)
+
+    await asyncio.gather(stopping, again)
+
+    assert len(house.started) == 2
+
+
+async def test_stopping_what_is_not_loaded_says_what_is() -> None:
+    house = House()
+    await house.pool.load("a")
+
+    with pytest.raises(NotFound, match="b is not loaded"):
+        await house.pool.stop("b", patience=1)
+
+
+async def test_a_model_whose_process_dies_is_loaded_again_for_the_next_request() -> None:
+    house = House()
+    await house.pool.load("a")
+
+    await _crash(house)
+
+    async with house.pool.use("a") as engine:
+        assert engine is house.started[1]
+
+
+async def test_a_model_that_keeps_crashing_is_given_a_rest() -> None:
+    house = House()
+    for _ in range(3):
+        await house.pool.load("a")
+        await _crash(house)
+
+    with pytest.raises(Unavailable, match="crashed 3 times in a minute"):
+        await house.pool.load("a")
+
+    house.now = 61
+    assert (await house.pool.load("a")).state == "ready"
+
+
+async def test_stopping_a_model_that_loads_ends_the_wait_for_it() -> None:
+    house = House(Endless)
+    asker = asyncio.create_task(house.pool.load("a"))
+    await asyncio.sleep(0)
+
+    await house.pool.stop("a", patience=60)
+
+    with pytest.raises(Unavailable, match="was stopped while it loaded"):
+        await asker
+
+
+async def test_a_closed_pool_starts_nothing_more() -> None:
+    house = House()
+    await house.pool.load("a")
+
+    await house.pool.close()
+
+    assert house.pool.leases() == []
+    with pytest.raises(Unavailable, match="stopping"):
+        await house.pool.load("a")
+
+
+class Endless(Echo):
+    """An echo that loads until it is ended, as a process does that is killed in mid-load."""
+
+    async def load(self) -> None:
+        await self.wait_ended()
+        raise EngineFailed("its process was ended by signal 9")
+
+
+async def _crash(house: House) -> None:
+    await house.started[-1].close()
+    while house.pool.leases():
+        await asyncio.sleep(0)
