@@ -3,22 +3,51 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
 from tinderbox import __version__
-from tinderbox.cli.box import down, load, ps, stop, up
-from tinderbox.cli.chat import run
-from tinderbox.cli.doctor import doctor
-from tinderbox.cli.models import ls, pull, rm, show
 from tinderbox.errors import TinderboxError
 
+# Where each command lives and the line it has in `--help`: none is imported before it is asked for.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("box", "Start the box."),
+    "down": ("box", "Stop the box."),
+    "ps": ("box", "Show who holds the memory."),
+    "run": ("chat", "Chat with a model, or ask it once."),
+    "load": ("box", "Load a model, so that its first answer does not wait."),
+    "stop": ("box", "Unload a model once its answers have ended."),
+    "pull": ("models", "Download a model into the store."),
+    "ls": ("models", "List the models in the store."),
+    "show": ("models", "Say what a model is."),
+    "rm": ("models", "Remove a model from the store."),
+    "doctor": ("doctor", "Find what is wrong with this machine or install."),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Commands(click.Group):
+    """The commands, each imported when its name is typed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"tinderbox.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101  (a test holds the table to what is there)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="tinderbox")
 @click.option("--debug", is_flag=True, help="Show where in the code an error arose.")
-@click.pass_context
-def commands(context: click.Context, debug: bool) -> None:
+def commands(debug: bool) -> None:
     """Large models on your own machine: one box, one budget of memory, nothing leaves the room.
 
     \b
@@ -27,18 +56,15 @@ def commands(context: click.Context, debug: bool) -> None:
       tinderbox up --detach
       tinderbox run smollm2:135m "Why is the sky blue?"
     """
-    context.obj = debug
-
-
-for command in (up, down, ps, load, stop, run, pull, ls, show, rm, doctor):
-    commands.add_command(command)
 
 
 def main() -> None:
     """Run the command that the words ask for, and end with its exit status."""
-    debug = "--debug" in sys.argv
+    words = sys.argv[1:]
+    debug = "--debug" in words
     try:
-        commands.main(prog_name="tinderbox", standalone_mode=False)
+        # Wherever it stands, --debug is for this function alone.
+        commands.main([word for word in words if word != "--debug"], prog_name="tinderbox", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -47,12 +73,23 @@ def main() -> None:
     except TinderboxError as error:
         if debug:
             raise
-        click.echo(f"tinderbox: {error.what}", err=True)
-        if error.remedy:
-            click.echo(f"           {error.remedy}", err=True)
+        _say(error.what, error.remedy)
         sys.exit(error.exit_status)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has seen enough
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        _say(
+            f"An error that should not be: {type(error).__name__}: {error}", "Run it again with --debug and report it."
+        )
+        sys.exit(1)
+
+
+def _say(what: str, remedy: str) -> None:
+    click.echo(f"tinderbox: {what}", err=True)
+    if remedy:
+        click.echo(f"           {remedy}", err=True)

@@ -1,0 +1,32 @@
+"""The HTTP face over a pool of echoes: everything real but the models."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from tests.models.gguf_writer import write_tiny_model
+from tinderbox.engines.echo import Echo
+from tinderbox.engines.engine import Settings
+from tinderbox.engines.pool import Order, Pool
+from tinderbox.memory import make_room
+from tinderbox.models.store import Store
+from tinderbox.serve.app import make_app
+from tinderbox.units import GB, MB
+
+
+def make_house(home: Path) -> FastAPI:
+    """An app whose store holds `echo:1b` and `unloadable:1b`, both answered by echoes."""
+    store = Store(home)
+    for name in ("echo:1b", "unloadable:1b"):
+        file = home / f"{name.partition(':')[0]}.gguf"
+        write_tiny_model(file, name=name)
+        store.add_file(file, name)
+    base = Settings(name="", path=home, context=2048, parallel=2, threads=1)
+
+    def order(name: str) -> Order:
+        return Order(replace(base, name=store.find(name).name), predicted=MB)
+
+    pool = Pool(order, Echo, lambda leases: make_room(8 * GB, 8 * GB, 6 * GB, leases, pressure=None))
+    return make_app(pool, store, asyncio.Event(), drain=1, page=[])

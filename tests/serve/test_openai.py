@@ -1,0 +1,152 @@
+"""The OpenAI dialect over echoes: what is refused, in which words, and what passes untouched."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.serve.house import make_house
+
+CHAT = {"model": "echo:1b", "messages": [{"role": "user", "content": "say this back"}]}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> TestClient:
+    return TestClient(make_house(tmp_path), base_url="http://localhost")
+
+
+def refusal(client: TestClient, body: object, path: str = "/v1/chat/completions") -> tuple[int, dict[str, Any]]:
+    content = body if isinstance(body, str) else json.dumps(body)
+    answer = client.post(path, content=content, headers={"Content-Type": "application/json"})
+    return answer.status_code, answer.json()["error"]
+
+
+def test_an_answer_passes_as_the_engine_gave_it(client: TestClient) -> None:
+    answer = client.post("/v1/chat/completions", json=CHAT).json()
+
+    assert answer["choices"][0]["message"]["content"] == "say this back"
+
+
+def test_a_stream_passes_as_events(client: TestClient) -> None:
+    answer = client.post("/v1/chat/completions", json=CHAT | {"stream": True})
+
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert answer.text.count("data: ") == 4
+    assert answer.text.endswith("data: [DONE]\n\n")
+
+
+def test_an_unknown_model_is_404_with_the_nearest_names(client: TestClient) -> None:
+    status, error = refusal(client, CHAT | {"model": "eco:1b"})
+
+    assert (status, error["code"]) == (404, "model_not_found")
+    assert "echo:1b" in error["message"]
+
+
+def test_broken_json_is_told_where_it_breaks(client: TestClient) -> None:
+    status, error = refusal(client, '{"model": ')
+
+    assert status == 400
+    assert "not JSON" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"temprature": 1}, "temprature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": -1}, "temperature"),
+        ({"max_tokens": 1.5}, "max_tokens"),
+        ({"stream": "yes"}, "stream"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "wizard", "content": "x"}]}, "messages.0.role"),
+        ({"model": ""}, "model"),
+    ],
+)
+def test_a_wrong_field_is_named(client: TestClient, change: dict[str, Any], field: str) -> None:
+    status, error = refusal(client, CHAT | change)
+
+    assert (status, error["param"]) == (400, field)
+    assert f"'{field}'" in error["message"]
+
+
+def test_a_missing_field_is_named(client: TestClient) -> None:
+    status, error = refusal(client, {"model": "echo:1b"})
+
+    assert (status, error["message"]) == (400, "'messages' is missing.")
+
+
+def test_an_unknown_path_is_404_in_the_same_shape(client: TestClient) -> None:
+    status, error = refusal(client, CHAT, path="/v1/chat/completion")
+
+    assert status == 404
+    assert "/v1/chat/completions" in error["message"]
+
+
+def test_a_wrong_method_is_405_in_the_same_shape(client: TestClient) -> None:
+    assert client.delete("/v1/chat/completions").status_code == 405
+
+
+def test_an_engine_that_dies_in_mid_stream_ends_it_with_an_error_event(client: TestClient) -> None:
+    crash = CHAT | {"stream": True, "messages": [{"role": "user", "content": "one two please crash now"}]}
+
+    events = client.post("/v1/chat/completions", json=crash).text.strip().split("\n\n")
+
+    assert len(events) == 3
+    assert "ended in the middle" in json.loads(events[-1].removeprefix("data: "))["error"]["message"]
+
+
+def test_the_request_after_a_crash_is_answered(client: TestClient) -> None:
+    crash = CHAT | {"stream": True, "messages": [{"role": "user", "content": "please crash"}]}
+    client.post("/v1/chat/completions", json=crash)
+
+    assert client.post("/v1/chat/completions", json=CHAT).status_code == 200
+
+
+def test_a_model_that_cannot_load_says_why(client: TestClient) -> None:
+    status, error = refusal(client, CHAT | {"model": "unloadable:1b"})
+
+    assert (status, error["type"]) == (502, "engine_error")
+    assert "it says so in its name" in error["message"]
+
+
+def test_completions_and_embeddings_go_the_same_way(client: TestClient) -> None:
+    text = client.post("/v1/completions", json={"model": "echo:1b", "prompt": "and this"}).json()
+    vector = client.post("/v1/embeddings", json={"model": "echo:1b", "input": "x"}).json()
+
+    assert text["choices"][0]["message"]["content"] == "and this"
+    assert vector["data"][0]["embedding"] == [1.0, 0.0]
+
+
+def test_the_models_of_the_store_are_listed(client: TestClient) -> None:
+    listed = [model["id"] for model in client.get("/v1/models").json()["data"]]
+
+    assert listed == ["echo:1b", "unloadable:1b"]
+    assert client.get("/v1/models/echo:1b").json()["object"] == "model"
+
+
+def test_a_client_that_goes_away_ends_its_answer(tmp_path: Path) -> None:
+    house = make_house(tmp_path)
+
+    async def leave_after_the_first_event() -> None:
+        inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        endless = CHAT | {"stream": True, "messages": [{"role": "user", "content": "word " * 1000}]}
+        inbox.put_nowait({"type": "http.request", "body": json.dumps(endless).encode()})
+        sent = 0
+
+        async def send(message: Any) -> None:
+            nonlocal sent
+            sent += 1
+            if sent == 2:
+                inbox.put_nowait({"type": "http.disconnect"})
+            await asyncio.sleep(0)
+
+        headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+        path = "/v1/chat/completions"
+        scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+        await house(scope | {"headers": headers, "server": ("localhost", 80), "scheme": "http"}, inbox.get, send)
+        assert 2 <= sent < 100
+
+    asyncio.run(leave_after_the_first_event())
