@@ -89,9 +89,10 @@ def _back_up(database: Path, before: int) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
+    """One by one, so that they join in one transaction; a semicolon within a text or a trigger ends nothing."""
     statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
+    for piece in script.split(";")[:-1]:
+        statement += piece + ";"
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""

@@ -69,16 +69,20 @@ class _Cut(Exception):
 
 def connect() -> httpx2.Client:
     """A client with limits on time and redirects; the environment's proxies and certificates hold."""
+    import ssl
+
     import httpx2
 
     timeout = httpx2.Timeout(30.0, connect=10.0)
-    return httpx2.Client(timeout=timeout, follow_redirects=True, max_redirects=REDIRECTS, verify=certificates())
+    bundle = certificates()
+    verify = ssl.create_default_context(cafile=str(bundle)) if bundle else True
+    return httpx2.Client(timeout=timeout, follow_redirects=True, max_redirects=REDIRECTS, verify=verify)
 
 
-def certificates() -> bool | str:
-    """The bundle that the person already told other tools of, or the system's own."""
+def certificates() -> Path | None:
+    """The bundle that the person already told other tools of; None for the system's own."""
     named = (os.environ.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"))
-    return next((path for path in named if path and Path(path).is_file()), True)
+    return next((Path(path) for path in named if path and Path(path).is_file()), None)
 
 
 class _Partial:

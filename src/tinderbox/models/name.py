@@ -70,6 +70,8 @@ def parse(text: str) -> Name:
         return _url(text)
     if text.startswith("hf:"):
         return _hub(text)
+    if "://" in text:
+        raise WrongUsage(f"'{text}' has no scheme that is known here.", _FORMS)
     if text.endswith(".gguf") or "/" in text or text.startswith("~"):
         return FileName(Path(text).expanduser())
     if match := _CATALOGUE.fullmatch(text):
