@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from tests.models.gguf_writer import write_tiny_model
+from tests.models.gguf_writer import llama
 from tinderbox.engines.echo import Echo
 from tinderbox.engines.engine import Settings
 from tinderbox.engines.pool import Order, Pool
@@ -21,7 +21,7 @@ def make_house(home: Path) -> FastAPI:
     store = Store(home)
     for name in ("echo:1b", "unloadable:1b"):
         file = home / f"{name.partition(':')[0]}.gguf"
-        write_tiny_model(file, name=name)
+        llama().write(file)
         store.add_file(file, name)
     base = Settings(name="", path=home, context=2048, parallel=2, threads=1)
 

@@ -23,7 +23,9 @@ def test_the_names_of_this_machine_are_let_in(host: str) -> None:
     assert client().get("/", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "[::1", "@localhost@"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "[::1", "@localhost@"]
+)
 def test_a_name_that_was_bound_to_our_address_is_not(host: str) -> None:
     answer = client().get("/", headers={"Host": host})
 

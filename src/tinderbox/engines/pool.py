@@ -116,6 +116,8 @@ class Pool:
         await asyncio.gather(*self._watchers)
 
     async def _ready(self, name: str) -> _Place:
+        if (place := self._places.get(name)) and place.state == "ready":
+            return place  # the hot path: no look into the store for a model that is at work
         order = self._order(name)
         key = order.settings.name
         while place := self._places.get(key):

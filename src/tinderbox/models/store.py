@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,10 +45,16 @@ class Stored:
         return self.files[0]
 
     def card(self) -> Card:
-        """Reads the header. Raises BadModelFile."""
-        from tinderbox.models.gguf import read_card
+        """What the header says. Raises BadModelFile."""
+        return _read_card(self.path, self.path.stat().st_mtime_ns)
 
-        return read_card(self.path)
+
+@lru_cache(maxsize=64)
+def _read_card(path: Path, modified: int) -> Card:
+    """A header with its vocabulary takes a tenth of a second: it is read once while the file stays as it is."""
+    from tinderbox.models.gguf import read_card
+
+    return read_card(path)
 
 
 @dataclass(frozen=True, slots=True)

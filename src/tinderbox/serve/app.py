@@ -67,10 +67,8 @@ def _explain_invalid(problem: dict[str, Any], body: Any) -> BadRequest:
 def _handle_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  (registered for it alone)
     if error.status_code == 404:
-        known = [route.path for route in request.app.routes if hasattr(route, "path")]
-        return error_response(
-            NotFound(f"There is nothing at {request.url.path}.", did_you_mean(request.url.path, known))
-        )
+        near = did_you_mean(request.url.path, request.app.openapi()["paths"])
+        return error_response(NotFound(f"There is nothing at {request.url.path}.", near))
     response = error_response(BadRequest(f"{request.method} {request.url.path}: {error.detail}."))
     response.status_code = error.status_code
     return response

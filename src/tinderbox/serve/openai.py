@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import (
+    BadModelFile,
     BadRequest,
     Conflict,
     DoesNotFit,
@@ -23,6 +24,7 @@ from tinderbox.errors import (
     PromptTooLong,
     TinderboxError,
     Unavailable,
+    WrongUsage,
 )
 from tinderbox.models.store import Store, Stored
 from tinderbox.serve.relay import Relay
@@ -159,6 +161,8 @@ def openai_routes(pool: Pool, store: Store) -> APIRouter:
 _STATUS: tuple[tuple[type[TinderboxError], int, str, str | None], ...] = (
     (PromptTooLong, 400, "invalid_request_error", "context_length_exceeded"),
     (BadRequest, 400, "invalid_request_error", None),
+    (BadModelFile, 400, "invalid_request_error", "bad_model_file"),
+    (WrongUsage, 400, "invalid_request_error", "wrong_name"),
     (NotFound, 404, "invalid_request_error", "model_not_found"),
     (Conflict, 409, "invalid_request_error", "conflict"),
     (DoesNotFit, 507, "insufficient_memory", "does_not_fit"),

@@ -58,7 +58,7 @@ class Relay(Response):
                     return
                 except EngineFailed as error:
                     if sent.started:
-                        await sent.end(b"\n\n" + self._as_event(error))
+                        await sent.end(sent.cut_event() + self._as_event(error))
                         return
                     if not tries_left:
                         raise
@@ -83,12 +83,18 @@ class _Sent:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._last = b""
         self.started = False
 
     async def piece(self, reply: Reply, piece: bytes) -> None:
         if not self.started:
             await self._start(reply, _STREAM_HEADERS)
+        self._last = piece
         await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    def cut_event(self) -> bytes:
+        """What ends an event that the engine left in the middle; nothing where its last one came whole."""
+        return b"" if self._last.endswith(b"\n\n") else b"\n\n"
 
     async def whole(self, reply: Reply, body: bytes) -> None:
         await self._start(reply, [(b"content-length", str(len(body)).encode())])

@@ -1,0 +1,43 @@
+"""Talks with `tinderbox run MODEL` in a pseudo-terminal, as a person would, and prints what happened as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import sys
+import time
+
+ENTER, CTRL_C = b"\r", b"\x03"
+
+
+def read_until(terminal: int, wanted: bytes, seconds: float = 30) -> bytes:
+    seen, deadline = b"", time.monotonic() + seconds
+    while wanted not in seen and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                seen += os.read(terminal, 65536)
+            except OSError:
+                break
+    return seen
+
+
+def main() -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-m", "tinderbox", "run", sys.argv[1], "--max-tokens", "400"])
+    read_until(terminal, b"> ")
+    os.write(terminal, b"Tell me a very long story." + ENTER)
+    read_until(terminal, b"\r\n")
+    read_until(terminal, b"the", 20)
+    os.write(terminal, CTRL_C)
+    stopped = b"(stopped)" in read_until(terminal, b"(stopped)")
+    os.write(terminal, b"Say hello." + ENTER)
+    answered = b"tokens/s (measured)" in read_until(terminal, b"context: ")
+    os.write(terminal, b"/bye" + ENTER)
+    _, status = os.waitpid(pid, 0)
+    print(json.dumps({"stopped": stopped, "answered": answered, "status": os.waitstatus_to_exitcode(status)}))
+
+
+main()
