@@ -39,7 +39,7 @@ def writing(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
-    except BaseException:
+    except BaseException:  # whatever ended it, Ctrl-C too, nothing of it may stay
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")

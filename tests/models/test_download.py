@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,15 @@ def test_two_askers_share_one_download(web: Web, store: Store) -> None:
     assert stored.sha256 == SHA256
     assert len(web.ranges("/tiny.gguf")) == 1
     assert {progress.phase for progress in told} == {"waiting"}
+
+
+def test_two_threads_share_one_download(web: Web, store: Store) -> None:
+    url = web.put("/tiny.gguf", TINY)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: pull(store, url), range(4)))
+
+    assert {stored.sha256 for stored in found} == {SHA256}
+    assert len(web.ranges("/tiny.gguf")) == 1
 
 
 FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))\n" + PULL
