@@ -39,7 +39,7 @@ def test_a_name_is_what_it_looks_like(text: str, name: Name) -> None:
         "hf:nobody",
         "hf:a/../b:x",
         "https://example.org/x.zip",
-        "ftp:x",
+        "ftp://x/y.gguf",
     ],
 )
 def test_a_wrong_name_gets_one_clear_line(text: str) -> None:

@@ -14,6 +14,8 @@ from tinderbox.units import Bytes
 
 @dataclass(frozen=True, slots=True)
 class HubSource:
+    """A file of a repository, or the shards of one quantisation."""
+
     repository: str
     file: str
 
@@ -43,13 +45,13 @@ class PackageSource:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model of the catalogue. An unknown size or checksum is None; then the source's own word is taken."""
+    """One model of the catalogue. What is None is taken from the source: file name, size, checksum."""
 
     name: str
     description: str
     licence: str
-    file: str
     sources: tuple[HubSource | PackageSource, ...]
+    file: str | None = None
     size: Bytes | None = None
     sha256: str | None = None
 
@@ -61,9 +63,9 @@ def entries(path: Path = CATALOGUE) -> tuple[Entry, ...]:
     return tuple(_entry(table) for table in tomllib.loads(path.read_text())["model"])
 
 
-def look_up(name: CatalogueName) -> Entry:
+def look_up(name: CatalogueName, catalogue: Path = CATALOGUE) -> Entry:
     """The entry of that name; a family alone means its first. Raises NotFound with the nearest names."""
-    known = entries()
+    known = entries(catalogue)
     for entry in known:
         if entry.name == str(name) or (name.tag is None and entry.name.startswith(f"{name.family}:")):
             return entry

@@ -5,6 +5,7 @@ huggingface_hub is asked, so HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and a login h
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -35,15 +36,14 @@ def offered(repository: str, wanted: str | None) -> HubModel:
     from huggingface_hub import HfApi
 
     with _translated(repository):
-        info = HfApi().model_info(repository, files_metadata=True, timeout=10)
+        info = HfApi(endpoint=_endpoint()).model_info(repository, files_metadata=True, timeout=10)
     files = {
         item.rfilename: (item.lfs.size if item.lfs else item.size, item.lfs.sha256 if item.lfs else None)
         for item in info.siblings or []
     }
     chosen = choose(repository, sorted(files), wanted)
-    headers = _headers()
     licence = getattr(info.card_data, "license", None) if info.card_data else None
-    remotes = [(file, _remote(repository, file, info.sha, *files[file], headers)) for file in chosen]
+    remotes = [(file, _remote(repository, file, info.sha, *files[file])) for file in chosen]
     return HubModel(tuple(remotes), licence)
 
 
@@ -51,11 +51,13 @@ def located(repository: str, file: str) -> Remote:
     """One file whose path is known: a single question."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-    url = hf_hub_url(repository, file)
+    url = hf_hub_url(repository, file, endpoint=_endpoint())
     with _translated(f"{repository}, file {file}"):
-        facts = get_hf_file_metadata(url, token=None, timeout=10)
+        facts = get_hf_file_metadata(url, timeout=10, endpoint=_endpoint(), headers=_headers())
     sha256 = facts.etag if facts.etag and re.fullmatch(r"[0-9a-f]{64}", facts.etag) else None
-    return Remote(hf_hub_url(repository, file, revision=facts.commit_hash), facts.size, sha256, _headers())
+    return Remote(
+        hf_hub_url(repository, file, revision=facts.commit_hash, endpoint=_endpoint()), facts.size, sha256, _headers()
+    )
 
 
 def choose(repository: str, files: Iterable[str], wanted: str | None) -> list[str]:
@@ -101,12 +103,15 @@ def _base(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _remote(
-    repository: str, file: str, revision: str | None, size: Bytes | None, sha256: str | None, headers: dict[str, str]
-) -> Remote:
+def _remote(repository: str, file: str, revision: str | None, size: Bytes | None, sha256: str | None) -> Remote:
     from huggingface_hub import hf_hub_url
 
-    return Remote(hf_hub_url(repository, file, revision=revision), size, sha256, headers)
+    url = hf_hub_url(repository, file, revision=revision, endpoint=_endpoint())
+    return Remote(url, size, sha256, _headers())
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None
 
 
 def _headers() -> dict[str, str]:
