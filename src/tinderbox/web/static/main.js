@@ -1,0 +1,177 @@
+// Everything is put together here: the parts know nothing of each other.
+import { startChat } from "./chat.js";
+import { startComposer } from "./composer.js";
+import { stayConnected } from "./connection.js";
+import { allConversations, drop, keep, newConversation } from "./conversation.js";
+import { byId, element } from "./dom.js";
+import { startHistory } from "./history.js";
+import { startMemory } from "./memory.js";
+import { startModels } from "./models.js";
+import { startSettings } from "./settings.js";
+import { load, save } from "./stored.js";
+import { startTheme } from "./theme.js";
+
+const conversations = allConversations();
+const narrow = matchMedia("(max-width: 800px)");
+
+const settings = startSettings({
+  dialog: byId("settings"),
+  open: byId("open-settings"),
+  close: byId("close-settings"),
+  system: byId("system"),
+  temperature: byId("temperature"),
+  maxTokens: byId("max-tokens"),
+  key: byId("key"),
+});
+
+const models = startModels({ button: byId("model"), panel: byId("models") }, (name) => {
+  save("model", name);
+  showComposer();
+});
+
+const memory = startMemory(byId("memory"));
+
+const chat = startChat(
+  { list: byId("messages"), jump: byId("jump"), live: byId("live") },
+  {
+    settings,
+    model: () => models.chosen(),
+    contextOf: (model) => models.contextOf(model),
+    statusOf: (model) => (models.isReady(model) ? "Reading…" : `Loading ${model}…`),
+    full: () => toast("This browser keeps no more: delete some chats."),
+    changed: (conversation) => {
+      if (!conversations.includes(conversation)) conversations.push(conversation);
+      conversations.sort((a, b) => b.updated - a.updated);
+      showHistory();
+      showComposer();
+    },
+  },
+);
+
+const composer = startComposer(
+  { field: byId("field"), sendButton: byId("send"), stopButton: byId("stop") },
+  { send: (text) => chat.ask(text), stop: () => chat.stop(), editLast: () => chat.editLast() },
+);
+
+const history = startHistory(byId("history"), {
+  choose: (conversation) => {
+    show(conversation);
+    closeDrawer();
+    composer.focus();
+  },
+  rename: (conversation, title) => {
+    history.close();
+    conversation.title = title;
+    keep(conversation);
+    showHistory();
+  },
+  remove,
+});
+
+function show(conversation) {
+  chat.show(conversation);
+  if (conversation.model) models.choose(conversation.model);
+  showHistory();
+  showComposer();
+}
+
+function showHistory() {
+  history.show(conversations, chat.current(), chat.isAnswering);
+  document.title = chat.current()?.messages.length ? `${chat.title()} – Tinderbox` : "Tinderbox";
+}
+
+function showComposer() {
+  composer.show({ answering: chat.isAnswering(), ready: models.chosen() !== null });
+}
+
+function startNew() {
+  show(newConversation(models.chosen()));
+  closeDrawer();
+  composer.focus();
+}
+
+function remove(conversation) {
+  const at = conversations.indexOf(conversation);
+  chat.end(conversation);
+  conversation.dropped = true;
+  conversations.splice(at, 1);
+  drop(conversation);
+  if (chat.current() === conversation) show(conversations[at] ?? conversations[at - 1] ?? newConversation(models.chosen()));
+  else showHistory();
+  toast("Chat deleted.", "Undo", () => {
+    delete conversation.dropped;
+    conversations.splice(at, 0, conversation);
+    keep(conversation);
+    show(conversation);
+  });
+}
+
+let toastEnds = 0;
+
+function toast(text, action, act) {
+  const place = byId("toast");
+  const button = action && element("button", { type: "button", class: "plain" }, action);
+  button?.addEventListener("click", () => {
+    place.replaceChildren();
+    act();
+  });
+  place.replaceChildren(element("span", {}, text), ...(button ? [button] : []));
+  clearTimeout(toastEnds);
+  toastEnds = setTimeout(() => place.replaceChildren(), 8000);
+}
+
+function setDrawer(open) {
+  document.body.classList.toggle("drawer", open);
+  byId("sidebar").inert = narrow.matches && !open; // out of sight is out of reach of the keyboard
+  byId("menu").setAttribute("aria-expanded", String(open));
+}
+
+function closeDrawer() {
+  setDrawer(false);
+}
+
+byId("new").addEventListener("click", startNew);
+byId("menu").addEventListener("click", () => {
+  setDrawer(true);
+  byId("new").focus();
+});
+byId("shade").addEventListener("click", closeDrawer);
+narrow.addEventListener("change", closeDrawer);
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.defaultPrevented) return;
+  if (document.body.classList.contains("drawer")) {
+    closeDrawer();
+    byId("menu").focus();
+  } else if (!document.querySelector("dialog[open], :popover-open")) chat.stop();
+});
+addEventListener("pagehide", () => chat.keepNow());
+startTheme(byId("theme"));
+closeDrawer();
+models.choose(load("model", null));
+show(conversations[0] ?? newConversation(models.chosen()));
+if (!narrow.matches) composer.focus();
+
+stayConnected({
+  heard(ps) {
+    memory.hear(ps);
+    if (models.hear(ps)) readModels();
+    chat.refresh();
+  },
+  there() {
+    byId("banner").replaceChildren();
+    readModels();
+  },
+  gone(why) {
+    byId("banner").replaceChildren(element("span", {}, `${why} Trying again…`));
+    memory.gone();
+  },
+});
+
+async function readModels() {
+  try {
+    await models.refresh();
+  } catch {
+    // The line to the box has broken meanwhile, and says so itself.
+  }
+  showComposer();
+}
