@@ -15,9 +15,11 @@ pytestmark = pytest.mark.slow
 BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
 LONG_CHAT = """() => {
     const messages = Array.from({length: 400}, (_, i) => i % 2
-        ? {role: "assistant", model: "smollm2:135m", content: `Answer ${i}\\n\\n- **a**\\n- b\\n\\n` + "```js\\nlet a = 1;\\n```", reasoning: "", state: "done"}
+        ? {role: "assistant", model: "smollm2:135m", reasoning: "", state: "done",
+           content: `Answer ${i}\\n\\n- **a**\\n- b\\n\\n` + "```js\\nlet a = 1;\\n```"}
         : {role: "user", content: `Question ${i}`});
-    localStorage.setItem("tinderbox.conversation.long", JSON.stringify({id: "long", title: "", updated: 1, messages}));
+    const chat = {id: "long", title: "", updated: 1, messages};
+    localStorage.setItem("tinderbox.conversation.long", JSON.stringify(chat));
 }"""
 
 

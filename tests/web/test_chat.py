@@ -47,7 +47,8 @@ def test_an_earlier_message_is_untouched_by_a_later_answer(visit: Visit) -> None
     visit.ask_and_wait("one")
     first.evaluate(
         """node => { window.touched = 0;
-        new MutationObserver(() => window.touched++).observe(node, {subtree: true, childList: true, characterData: true}) }"""
+        new MutationObserver(() => window.touched++)
+            .observe(node, {subtree: true, childList: true, characterData: true}) }"""
     )
 
     visit.ask_and_wait("code")
@@ -67,11 +68,11 @@ def test_stopping_keeps_the_text_and_lets_the_box_know(visit: Visit, box: Script
 
 
 def test_an_answer_can_be_asked_for_again(visit: Visit, box: ScriptedBox) -> None:
-    visit.ask_and_wait("hello")
+    visit.ask_and_wait("hello").evaluate("node => node.classList.add('old')")
 
     visit.page.get_by_role("button", name="Answer again").click()
 
-    visit.page.wait_for_function("document.querySelectorAll('.answer[aria-busy=false]').length === 1")
+    expect(visit.page.locator(".answer:not(.old)")).to_contain_text("You said: hello")
     expect(visit.page.locator(".message")).to_have_count(2)
     assert [request["messages"] for request in box.requests] == [[{"role": "user", "content": "hello"}]] * 2
 

@@ -28,7 +28,7 @@ def test_a_model_can_be_loaded_and_stopped_by_hand(visit: Visit, box: ScriptedBo
     visit.page.get_by_role("button", name=f"Load {OTHER}").click()
     visit.page.get_by_role("button", name=f"Stop {MODEL}").click()
 
-    expect(visit.page.locator("#memory .legend .model")).to_have_count(1)
+    expect(visit.page.locator("#memory li.model")).to_have_count(1)
     expect(visit.page.locator("#memory")).to_contain_text(OTHER)
     assert box.orders == [("load", OTHER), ("stop", MODEL)]
 
