@@ -56,6 +56,23 @@ def test_an_earlier_message_is_untouched_by_a_later_answer(visit: Visit) -> None
     assert visit.page.evaluate("window.touched") == 0
 
 
+def test_the_end_stays_in_sight_until_somebody_scrolls_up(visit: Visit, box: ScriptedBox) -> None:
+    below = "list => list.scrollHeight - list.scrollTop - list.clientHeight"
+    messages = visit.page.locator("#messages")
+    visit.ask_and_wait("code")
+    visit.ask_and_wait("attack")
+    assert messages.evaluate(below) < 2
+
+    visit.ask("grow")
+    messages.hover()
+    visit.page.mouse.wheel(0, -400)
+    expect(visit.page.get_by_role("button", name="Go to the end")).to_be_visible()
+    box.open_gate()
+
+    expect(visit.page.locator(".answer").last).to_have_attribute("aria-busy", "false")
+    assert messages.evaluate(below) > 100
+
+
 def test_stopping_keeps_the_text_and_lets_the_box_know(visit: Visit, box: ScriptedBox) -> None:
     answer = visit.ask("forever")
     expect(answer).to_contain_text("It goes on")
