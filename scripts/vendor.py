@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes src/tinderbox/web/static/vendor again from npm: by name, version and the hash of the package.
 
-    python scripts/vendor.py            fetch (with `npm pack`), verify and write
-    python scripts/vendor.py --check    fetch, verify, and only compare; exit status 1 where something differs
+python scripts/vendor.py            fetch (with `npm pack`), verify and write
+python scripts/vendor.py --check    fetch, verify, and only compare; exit status 1 where something differs
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ window.hit=1
 <iframe srcdoc="<script>parent.hit=1</script>"></iframe> <style>body{display:none}</style>
 
 [one](javascript:window.hit=1) [two](data:text/html,<script>hit=1</script>) [three](/box/stop)
-![far](https://elsewhere.invalid/pixel.png) <svg onload="window.hit=1"> <form action="https://elsewhere.invalid"><input name=a>
+![far](https://elsewhere.invalid/pixel.png) <svg onload="window.hit=1">
+<form action="https://elsewhere.invalid"><input name=a>
 
 ```html" onmouseover="window.hit=1
 <b onclick="window.hit=1">
@@ -66,10 +67,10 @@ The end.
 ANSWERS: Mapping[str, str] = {
     "code": CODE,
     "attack": ATTACK,
-    "hold": f"The first half {HOLD}and the second half.",
+    "hold": f"The first half{HOLD} and the second half.",
     "grow": f"# Title\n\nSettled **words** here.\n\n- one\n- two\n\nopen{HOLD} and closed\n\n```js\nlet a = 1;\n```\n",
     "break": "Some text came before",
-    "forever": f"It goes on {HOLD}",
+    "forever": f"It goes on{HOLD} and on",
     "think": "The answer is 42.",
 }
 
@@ -92,7 +93,7 @@ class ScriptedBox:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
-        config = uvicorn.Config(self._app(), log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(self._app(), log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._gate = asyncio.Event()
         self._loop = asyncio.new_event_loop()
@@ -211,6 +212,13 @@ def _ending(words: str) -> str:
     if words == "break":
         return f"data: {json.dumps({'error': {'message': 'The engine ended (signal 9). Ask again.'}})}\n\n"
     usage = {"prompt_tokens": 38, "completion_tokens": 212, "total_tokens": 250}
-    timings = {"prompt_n": 38, "prompt_per_second": 410.0, "predicted_n": 212, "predicted_per_second": 61.3, "cache_n": 0}
+    timings = {
+        "prompt_n": 38,
+        "prompt_per_second": 410.0,
+        "predicted_n": 212,
+        "predicted_per_second": 61.3,
+        "cache_n": 0,
+    }
     last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-    return f"data: {json.dumps(last)}\n\ndata: {json.dumps({'choices': [], 'usage': usage, 'timings': timings})}\n\ndata: [DONE]\n\n"
+    sums = {"choices": [], "usage": usage, "timings": timings}
+    return f"data: {json.dumps(last)}\n\ndata: {json.dumps(sums)}\n\ndata: [DONE]\n\n"

@@ -14,7 +14,8 @@ export function startChat({ list, jump, live }, world) {
   const underWay = new Map(); // conversation id → AbortController
   let views = new Map(); // message → view, of the conversation that is shown
   let current = null;
-  let following = true;
+  let following = true; // whether the end is kept in sight
+  let lastTop = 0;
 
   const near = new IntersectionObserver(
     (entries) => {
@@ -28,8 +29,12 @@ export function startChat({ list, jump, live }, world) {
   );
 
   list.addEventListener("scroll", () => {
-    following = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
-    jump.hidden = following;
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
+    // Only a person scrolls up. To be far from the end may just mean that the text has grown since.
+    if (atEnd) following = true;
+    else if (list.scrollTop < lastTop) following = false;
+    lastTop = list.scrollTop;
+    jump.hidden = atEnd || following;
   });
   list.addEventListener("grown", () => following && toEnd());
   jump.addEventListener("click", () => {

@@ -4,6 +4,7 @@
 export function startComposer({ field, sendButton, stopButton }, { send, stop, editLast }) {
   let ready = false;
   let answering = false;
+  let wanted = false; // Enter came before the models were known
 
   function show() {
     sendButton.hidden = answering;
@@ -13,13 +14,17 @@ export function startComposer({ field, sendButton, stopButton }, { send, stop, e
 
   function submit() {
     const text = field.value.trim();
+    wanted = !ready && text !== "";
     if (!ready || answering || !text) return;
     field.value = "";
     send(text);
     show();
   }
 
-  field.addEventListener("input", show);
+  field.addEventListener("input", () => {
+    wanted = false;
+    show();
+  });
   field.addEventListener("keydown", (event) => {
     if (event.isComposing) return; // Enter belongs to the input method
     if (event.key === "Enter" && !event.shiftKey) {
@@ -42,6 +47,7 @@ export function startComposer({ field, sendButton, stopButton }, { send, stop, e
     show(state) {
       ({ answering, ready } = state);
       show();
+      if (wanted && ready) submit();
     },
   };
 }

@@ -3,6 +3,7 @@ import { loadModel, models as fetchModels, stopModel } from "./box.js";
 import { element } from "./dom.js";
 import { bytes, parameters, whole } from "./units.js";
 
+const WIDTH = 544; // pixels: 34rem in style.css
 const WORDS = { stored: "stored", loading: "loading…", ready: "in memory" };
 
 /** `button` opens `panel` (a popover); `chosen` is called with a name when a person chooses one. */
@@ -13,16 +14,18 @@ export function startModels({ button, panel }, chosen) {
   const label = element("span", { class: "name" }, "…");
   const dot = element("span", { class: "dot" });
   button.replaceChildren(dot, label);
-  panel.addEventListener("toggle", (event) => {
+  // Before it opens, so that it is never painted in the wrong place.
+  panel.addEventListener("beforetoggle", (event) => {
     button.setAttribute("aria-expanded", String(event.newState === "open"));
-    if (event.newState !== "open") return;
     const { left, bottom } = button.getBoundingClientRect();
-    panel.style.left = `${Math.max(8, Math.min(left, innerWidth - panel.offsetWidth - 8))}px`;
+    panel.style.left = `${Math.max(8, Math.min(left, innerWidth - WIDTH - 8))}px`;
     panel.style.top = `${bottom + 6}px`;
-    (panel.querySelector("input:checked") ?? panel.querySelector("input"))?.focus();
+    for (const choice of panel.querySelectorAll("input")) choice.autofocus = choice.checked; // the keyboard starts there
   });
   panel.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.matches("input")) panel.hidePopover();
+    if (event.key !== "Enter" || !event.target.matches("input")) return;
+    event.preventDefault(); // the button has the focus again, and would open the panel anew
+    panel.hidePopover();
   });
 
   const leaseOf = (model) => leases.find(({ holder, kind }) => kind === "model" && holder === model);
@@ -77,11 +80,15 @@ export function startModels({ button, panel }, chosen) {
     );
   }
 
-  function show() {
+  function showChosen() {
     label.textContent = name ?? (known.length ? "Choose a model" : "No model");
     const model = known.find((each) => each.name === name);
     button.dataset.state = model ? stateOf(model) : "none";
     button.setAttribute("aria-label", `Model: ${label.textContent}${model ? `, ${WORDS[stateOf(model)]}` : ""}`);
+  }
+
+  function show() {
+    showChosen();
     const focused = document.activeElement?.closest?.(".models li") && document.activeElement;
     const place = focused && [focused.tagName, focused.closest("li").querySelector("input").value];
     panel.replaceChildren(
@@ -95,8 +102,9 @@ export function startModels({ button, panel }, chosen) {
 
   function choose(wanted, byHand = false) {
     name = wanted;
-    if (byHand) chosen(name);
-    show();
+    if (!byHand) return show();
+    showChosen(); // the list shows it already, and must not be made anew under the keyboard
+    chosen(name);
   }
 
   /** Reads the list again. A name that is no longer there gives way to one that is in memory, or to the first. */
