@@ -59,7 +59,7 @@ def test_texts_become_vectors_of_length_one_that_tell_them_apart(client: OpenAI)
 
 
 def test_json_is_made_to_order(client: OpenAI) -> None:
-    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    schema: dict[str, object] = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
 
     answer = client.chat.completions.create(
         model=STARTER,

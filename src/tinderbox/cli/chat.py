@@ -101,7 +101,8 @@ class Conversation:
 
 def stream_answer(box: Client, model: str, messages: list[dict[str, Any]], **sampling: object) -> dict[str, Any]:
     """Print an answer as it comes. Returns its `text`, and `usage` and `timings` unless Ctrl-C stopped it."""
-    text, last = [], {}
+    text: list[str] = []
+    last: dict[str, Any] = {}
     chunks = box.chat(model, messages, **sampling)
     try:
         for chunk in chunks:
@@ -116,8 +117,7 @@ def stream_answer(box: Client, model: str, messages: list[dict[str, Any]], **sam
     finally:
         chunks.close()  # type: ignore[attr-defined]  # ends the generation: the engine's slot is free again
     click.echo()
-    known = {key: last[key] for key in ("usage", "timings") if key in last}
-    return {"text": "".join(text), **known}
+    return {"text": "".join(text)} | {key: last[key] for key in ("usage", "timings") if key in last}
 
 
 def describe_speed(last: dict[str, Any], context: int | None = None) -> str:
@@ -139,10 +139,10 @@ def _answer_once(
         last = stream_answer(box, model, messages, **sampling)
         click.echo(describe_speed(last), err=True)
         return
-    text, last = [], {}
-    for last in box.chat(model, messages, **sampling):
-        text += [choice["delta"].get("content") or "" for choice in last["choices"]]
-    click.echo(json.dumps({"model": model, "text": "".join(text), "usage": last["usage"], "timings": last["timings"]}))
+    chunks = list(box.chat(model, messages, **sampling))
+    text = "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+    measured = {key: chunks[-1].get(key) for key in ("usage", "timings")}
+    click.echo(json.dumps({"model": model, "text": text, **measured}))
 
 
 def _told(system: str | None) -> list[dict[str, Any]]:

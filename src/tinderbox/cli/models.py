@@ -14,7 +14,7 @@ from tinderbox.config import home_folder
 from tinderbox.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
-    from tinderbox.models.download import Progress
+    from tinderbox.models.progress import Progress
     from tinderbox.models.store import Stored
 
 

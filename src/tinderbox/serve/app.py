@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
-from starlette.types import ExceptionHandler
 
 from tinderbox import __version__
 from tinderbox.engines.pool import Pool
@@ -22,7 +22,7 @@ from tinderbox.serve.openai import error_response, openai_routes
 
 def make_app(pool: Pool, store: Store, stopping: Stopping, *, drain: float, page: list[BaseRoute]) -> FastAPI:
     """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get."""
-    handlers: dict[int | type[Exception], ExceptionHandler] = {
+    handlers: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
         TinderboxError: _handle_ours,
         RequestValidationError: _handle_invalid,
         HTTPException: _handle_http,
@@ -40,18 +40,16 @@ async def _healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def _handle_ours(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, TinderboxError)  # noqa: S101  (registered for it alone)
+async def _handle_ours(request: Request, error: TinderboxError) -> JSONResponse:
     return error_response(error)
 
 
-def _handle_invalid(request: Request, error: Exception) -> JSONResponse:
+async def _handle_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     """Name the first field that is wrong; one line is what a person mends."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it alone)
-    return error_response(_explain_invalid(error.errors()[0], error.body))
+    return error_response(_explain_invalid(error.errors()[0]))
 
 
-def _explain_invalid(problem: dict[str, Any], body: Any) -> BadRequest:
+def _explain_invalid(problem: dict[str, Any]) -> BadRequest:
     place = [str(part) for part in problem["loc"] if part != "body"]
     if problem["type"] == "json_invalid":
         return BadRequest(f"The body is not JSON: {problem['ctx']['error']} at character {place[0]}.")
@@ -64,8 +62,7 @@ def _explain_invalid(problem: dict[str, Any], body: Any) -> BadRequest:
     return BadRequest(f"'{field or 'body'}' is wrong: {problem['msg']}{given}.", "", field)
 
 
-def _handle_http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101  (registered for it alone)
+async def _handle_http(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == 404:
         near = did_you_mean(request.url.path, request.app.openapi()["paths"])
         return error_response(NotFound(f"There is nothing at {request.url.path}.", near))

@@ -16,7 +16,8 @@ from tinderbox import __version__
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import Conflict, TinderboxError
 from tinderbox.memory import Lease
-from tinderbox.models.download import Progress, pull
+from tinderbox.models.download import pull
+from tinderbox.models.progress import Progress
 from tinderbox.models.store import Store, Stored
 
 _WATCH_EVERY = 1.0  # seconds between looks at the memory for `/box/events`
