@@ -58,8 +58,9 @@ def physical_cores() -> int:
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
-async def run_box(config: Config, *, load_first: str | None = None, ready: Callable[[], None] | None = None) -> None:
-    """Serve until told to stop. `load_first` is loaded while the server starts; `ready` is called once it listens.
+async def run_box(config: Config, *, load_first: str | None = None, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until told to stop. `load_first` is loaded while the server starts; `ready` is called with the address
+    once it listens.
 
     Raises Conflict when the home or the port is taken, WrongUsage for an address that needs a key, and what went wrong
     with `load_first`.
@@ -98,7 +99,7 @@ async def _serve(
     store: Store,
     listener: socket.socket,
     stopping: asyncio.Event,
-    ready: Callable[[], None] | None,
+    ready: Callable[[str], None] | None,
 ) -> None:
     # FastAPI takes longer to import than a small model to load: in a thread, so that the first child can start now.
     server = await asyncio.to_thread(_make_server, config, pool, store, stopping)
@@ -109,10 +110,11 @@ async def _serve(
         await asyncio.sleep(0.005)
     written = config.home / "box.json"
     host, port = listener.getsockname()[:2]
-    _write(written, {"pid": os.getpid(), "address": f"http://{f'[{host}]' if ':' in host else host}:{port}"})
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    _write(written, {"pid": os.getpid(), "address": address})
     try:
         if ready:
-            ready()
+            ready(address)
         await stopping.wait()
     finally:
         written.unlink(missing_ok=True)

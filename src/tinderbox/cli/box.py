@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from tinderbox.cli.table import format_table
 from tinderbox.config import Config, home_folder, read_config
 from tinderbox.errors import BoxNotRunning, TinderboxError
 from tinderbox.units import format_bytes
+
+if TYPE_CHECKING:
+    from tinderbox.client import Client
 
 _START_PATIENCE = 60.0  # seconds that a detached box gets to listen
 _STOP_GRACE = 10.0  # seconds beyond the drain
@@ -140,36 +143,40 @@ class _Question:
         self._once = once
         self._failure: TinderboxError | None = None
 
-    def start(self) -> None:
+    def start(self, address: str) -> None:
         """Called by the box once it listens; the question is asked in a thread, the server needs this one."""
-        Thread(target=self._talk, daemon=True).start()
+        if self._question:
+            Thread(target=self._talk, args=[address], daemon=True).start()
+        else:
+            _announce(address)
 
     def end(self) -> None:
         if self._failure:
             raise self._failure
 
-    def _talk(self) -> None:
-        from tinderbox.client import find_box
+    def _talk(self, address: str) -> None:
+        from tinderbox.client import Client
 
-        with find_box(self._config.home) as box:
-            if self._question:
-                try:
-                    self._ask(box.address)
-                except TinderboxError as error:
-                    self._failure = error
+        with Client(address) as box:
+            try:
+                self._ask(box)
+            except TinderboxError as error:
+                self._failure = error
             if self._once or self._failure:
                 box.down()
             else:
-                click.echo(f"The box is up: {box.address}   (Ctrl-C stops it)")
+                _announce(address)
 
-    def _ask(self, address: str) -> None:
+    def _ask(self, box: Client) -> None:
         from tinderbox.cli.chat import describe_speed, stream_answer
-        from tinderbox.client import Client
 
         click.echo(f"> {self._question}")
-        with Client(address) as box:
-            last = stream_answer(box, self._model, [{"role": "user", "content": self._question}], max_tokens=128)
+        last = stream_answer(box, self._model, [{"role": "user", "content": self._question}], max_tokens=128)
         click.echo(describe_speed(last))
+
+
+def _announce(address: str) -> None:
+    click.echo(f"The box is up: {address}   (Ctrl-C stops it)")
 
 
 def _start_detached(config: Config, words: list[str]) -> str:

@@ -26,8 +26,8 @@ class LlamaCpp:
 
     def __init__(self, settings: Settings, sockets: Path, log: Path) -> None:
         self._settings = settings
-        self._socket = str(sockets / f"{secrets.token_hex(8)}.sock")
-        self._secret = secrets.token_urlsafe(32)
+        self.socket = str(sockets / f"{secrets.token_hex(8)}.sock")
+        self.secret = secrets.token_urlsafe(32)
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
@@ -60,7 +60,7 @@ class LlamaCpp:
 
     async def reply(self, path: str, body: bytes) -> Reply:
         try:
-            return await ask(self._socket, self._secret, path, body)
+            return await ask(self.socket, self.secret, path, body)
         except EngineFailed as error:
             raise EngineFailed(f"{self._settings.name}: {error.what}", self._last_words()) from error
 
@@ -110,8 +110,8 @@ class LlamaCpp:
             "parallel": settings.parallel,
             "threads": settings.threads,
             "embeds_only": settings.embeds_only,
-            "socket": self._socket,
-            "secret": self._secret,
+            "socket": self.socket,
+            "secret": self.secret,
         }
         try:
             process.stdin.write(json.dumps(wanted).encode() + b"\n")
