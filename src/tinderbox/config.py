@@ -38,7 +38,6 @@ class Config:
     threads: int | None = None
     memory: Bytes | None = None
     drain: float = 30.0
-    offline: bool = False
     origins: tuple[tuple[str, Origin], ...] = ()
 
     @property
@@ -72,15 +71,6 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
-def _truth(value: object) -> bool:
-    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in words:
-        return words[value.lower()]
-    raise ValueError("true or false is wanted")
-
-
 def _host(value: object) -> str:
     if not isinstance(value, str) or not value or "/" in value or value != value.strip():
         raise ValueError("a host name or address is wanted")
@@ -95,7 +85,6 @@ _READ: Mapping[str, Callable[[Any], object]] = {
     "threads": _whole(1, 1024),
     "memory": lambda value: value if isinstance(value, int) else parse_bytes(str(value)),
     "drain": _seconds,
-    "offline": _truth,
 }
 
 

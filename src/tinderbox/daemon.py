@@ -101,10 +101,10 @@ async def _serve(
     stopping: asyncio.Event,
     ready: Callable[[str], None] | None,
 ) -> None:
-    # FastAPI takes longer to import than a small model to load: in a thread, so that the first child can start now.
-    server = await asyncio.to_thread(_make_server, config, pool, store, stopping)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    # FastAPI takes longer to import than a small model to load: in a thread, so that the first child can start now.
+    server = await asyncio.to_thread(_make_server, config, pool, store, stopping)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn has a flag, no event)
         await asyncio.sleep(0.005)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinderbox.cli.printable import printable
 from tinderbox.config import home_folder
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def stream_answer(box: Client, model: str, messages: list[dict[str, Any]], **sam
             for choice in chunk["choices"]:
                 piece = choice["delta"].get("reasoning_content") or choice["delta"].get("content") or ""
                 text.append(choice["delta"].get("content") or "")
-                click.echo(piece, nl=False)
+                click.echo(printable(piece), nl=False)
                 sys.stdout.flush()
             last = chunk
     except KeyboardInterrupt:

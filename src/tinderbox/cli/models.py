@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinderbox.cli.printable import printable
 from tinderbox.cli.table import format_table
 from tinderbox.config import home_folder
 from tinderbox.units import format_bytes, format_duration
@@ -82,7 +83,7 @@ def show(model: str, as_json: bool) -> None:
         "sha256": stored.sha256 or "not in the store",
         "file": str(stored.path),
     }
-    click.echo("\n".join(f"{key:<13} {value}" for key, value in facts.items()))
+    click.echo("\n".join(f"{key:<13} {printable(value)}" for key, value in facts.items()))
 
 
 @click.command(epilog="Example: tinderbox rm smollm2:135m")
