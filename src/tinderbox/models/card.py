@@ -39,7 +39,11 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer's cache: heads and lengths in elements; `state` and `convolution` in elements a sequence."""
+    """One layer's cache: heads and lengths in elements; `state` and `convolution` in elements a sequence.
+
+    `ratio` is how many tokens share one row of the cache (0 and 1: none do). `index_length` is the row a token keeps
+    for an indexer that picks what is looked at. A layer that `shares_cache` reads an earlier layer's and has none.
+    """
 
     attention: Attention
     heads: int = 0
@@ -49,6 +53,9 @@ class Layer:
     window: int = 0
     state: int = 0
     convolution: int = 0
+    ratio: int = 1
+    index_length: int = 0
+    shares_cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
