@@ -79,11 +79,11 @@ def card_from_config(config: Config, name: str, quantisation: str | None = None)
 
 def _card(settings: Config, name: str, blocks: list[Block], pieces: Pieces, quantisation: str | None) -> Card:
     layers = tuple(block.layer for block in blocks)
-    word, rule = _rule(settings, pieces, layers, quantisation)
-    counts = _count_alike(pieces)
+    word, rule = _rule(settings, layers, quantisation)
+    counts = _count_alike(pieces, len(layers), families.expert_count(settings))
     tensors = []
     for tensor, shape in pieces:
-        place = Place(tensor, shape, *counts[tensor])
+        place = Place(tensor, shape, *counts.get(tensor, (0, 1)))
         kind = rule(place)
         tensors.append(Tensor(tensor, shape, kind, tensor_bytes(kind, shape)))
     return Card(
@@ -100,6 +100,7 @@ def _card(settings: Config, name: str, blocks: list[Block], pieces: Pieces, quan
     )
 
 
+_VALUES = ("attn_v.weight", "attn_qkv.weight", "attn_kv_b.weight")
 _USED = ("num_experts_per_tok", "num_experts_per_token", "experts_per_token", "top_k_experts", "moe_topk")
 
 
@@ -126,25 +127,26 @@ def _outer_pieces(settings: Config, blocks: list[Block]) -> Pieces:
     return pieces
 
 
-def _count_alike(pieces: Pieces) -> dict[str, tuple[int, int]]:
-    """For each tensor, its place among those of the same kind and how many there are: the mixes' rules ask it."""
+def _count_alike(pieces: Pieces, layers: int, experts: int) -> dict[str, tuple[int, int]]:
+    """For each tensor, its number among those that one rule of the mixes counts together, and how many there are.
+
+    Value projections are counted one by one; the feed-forward's parts too, unless there are experts: then the layer
+    is what counts. Both are set against all layers.
+    """
+    values = [name for name, _ in pieces if name.endswith(_VALUES)]
+    places = {name: (number, len(values)) for number, name in enumerate(values)}
     seen: dict[str, int] = {}
-    places = {}
     for name, _ in pieces:
-        kind = _kind(name)
-        places[name] = seen.get(kind, 0)
-        seen[kind] = places[name] + 1
-    return {name: (place, seen[_kind(name)]) for name, place in places.items()}
+        kind = next((part for part in ("ffn_down", "ffn_gate", "ffn_up") if part in name), None)
+        if kind and experts:
+            places[name] = (int(name.split(".")[1]), layers)
+        elif kind:
+            places[name] = (seen.get(kind, 0), layers)
+            seen[kind] = places[name][0] + 1
+    return places
 
 
-def _kind(name: str) -> str:
-    kind = name.split(".", 2)[-1] if name.startswith("blk.") else name
-    return "ffn_down" if kind.startswith("ffn_down") and "shexp" not in kind and "bias" not in kind else kind
-
-
-def _rule(
-    settings: Config, pieces: Pieces, layers: tuple[Layer, ...], quantisation: str | None
-) -> tuple[str, Callable[[Place], str]]:
+def _rule(settings: Config, layers: tuple[Layer, ...], quantisation: str | None) -> tuple[str, Callable[[Place], str]]:
     """The quantisation's name, and the type it gives to each tensor."""
     own = settings.get("quantization_config")
     own_rule = compressed.by_config(own, settings.get("expert_dtype")) if own else None

@@ -58,7 +58,7 @@ def is_dense(config: Config, index: int) -> bool:
         return True
     step = take(config, "decoder_sparse_step", "interleave_moe_layer_step", default=1)
     first = take(config, "first_k_dense_replace", "num_dense_layers", "moe_layer_start_index", default=0)
-    return index < first or (index + 1) % step != 0
+    return bool(index < first or (index + 1) % step != 0)
 
 
 def expert_count(config: Config) -> int:
@@ -445,7 +445,7 @@ def _lfm2_inner(config: Config) -> int:
     if not config.get("block_auto_adjust_ff_dim"):
         return inner
     inner, multiple = int(2 * inner / 3 * config.get("block_ffn_dim_multiplier", 1)), config["block_multiple_of"]
-    return -(-inner // multiple) * multiple
+    return int(-(-inner // multiple) * multiple)
 
 
 def jamba(config: Config, index: int) -> Block:

@@ -55,7 +55,15 @@ BASES = {
 }
 FINER = {"Q2_K": "Q3_K", "Q3_K": "Q4_K", "Q4_K": "Q5_K", "Q5_K": "Q6_K", "Q6_K": "Q8_0", "Q8_0": "Q8_0"}
 _VERY_LOW = {"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M"}
-_NEVER = ("_norm.weight", "ffn_gate_inp", "ssm_conv1d", "shortconv.conv", "position_embd", "token_types", "norm_")
+_NEVER = (
+    "_norm.weight",
+    "ffn_gate_inp",
+    "ssm_conv1d",
+    "shortconv.conv",
+    "position_embd",
+    "token_types",
+    "per_layer_model_proj",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A tensor in its model: `layer` counts the layers that have one like it."""
+    """A tensor in its model: it is number `layer` of `layers` like it, as llama.cpp counts them."""
 
     name: str
     shape: tuple[int, ...]
@@ -140,7 +148,7 @@ def _embedding(mix: str, base: str) -> str:
 
 def _very_low(mix: str, base: str, place: Place, model: Model) -> str:
     better = "IQ3_S" if mix in {"IQ2_S", "IQ2_M"} else "Q2_K"
-    if "attn_v.weight" in place.name:
+    if any(part in place.name for part in ("attn_v.weight", "attn_qkv.weight", "attn_kv_b.weight")):
         return "Q4_K" if model.grouping >= 4 or model.experts >= 4 else better
     if "attn_k.weight" in place.name and model.experts == 8:
         return "Q4_K"
@@ -218,10 +226,6 @@ def _attention_output(mix: str, base: str, _: Place, model: Model) -> str:
     return {"Q2_K": "Q3_K", "IQ3_XXS": "IQ3_S", "Q3_K_M": "Q4_K", "Q3_K_L": "Q5_K", "IQ3_M": "Q4_K"}.get(mix, base)
 
 
-def _fused(mix: str, base: str, _: Place, __: Model) -> str:
-    return {"Q3_K_M": "Q4_K", "Q3_K_L": "Q4_K", "IQ3_M": "Q4_K", "Q4_K_M": "Q5_K", "Q5_K_M": "Q6_K"}.get(mix, base)
-
-
 def _inner(mix: str, base: str, place: Place, _: Model) -> str:
     between = place.layers // 8 <= place.layer < 7 * place.layers // 8
     return "IQ3_XXS" if mix == "IQ3_XS" and between else base
@@ -229,11 +233,12 @@ def _inner(mix: str, base: str, place: Place, _: Model) -> str:
 
 _RULES = (
     ("attn_v.weight", _value),
+    ("attn_qkv.weight", _value),
+    ("attn_kv_b.weight", _value),
     ("attn_k.weight", _key),
     ("attn_q.weight", _query),
     ("ffn_down", _down),
     ("attn_output.weight", _attention_output),
-    ("attn_qkv.weight", _fused),
     ("ffn_gate", _inner),
     ("ffn_up", _inner),
 )
@@ -246,5 +251,5 @@ def _fitting(kind: str, shape: tuple[int, ...]) -> str:
     if kind in {"Q4_K", "Q5_K", "Q6_K"}:
         kind = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}[kind]
     elif FORMATS[kind][0] == 256:
-        kind = "IQ4_NL"
+        kind = "IQ4_NL" if kind.startswith("IQ") else "Q4_0"
     return kind if fits_blocks(kind, shape) else "F16"
