@@ -525,6 +525,12 @@ def layer_count(config: Config) -> int:
     return int(config["num_hidden_layers"])
 
 
+def architecture(config: Config) -> str:
+    """llama.cpp's name for the family; a mixture of Nemotron's has one of its own."""
+    name = FAMILIES[config["model_type"]][0]
+    return "nemotron_h_moe" if name == "nemotron_h" and config.get("n_routed_experts") else name
+
+
 def build(config: Config) -> Iterator[Block]:
     """Every layer of the model. The family must be one of FAMILIES."""
     _, make = FAMILIES[config["model_type"]]
