@@ -10,16 +10,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tinderbox.models import families
 from tinderbox.models.blocks import Config, head_length, take
 from tinderbox.models.card import Attention, Card, Layer
 
 ALIGNMENT = 32
-TYPES = {
-    **{"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q2_K": 10, "Q3_K": 11, "Q4_K": 12},
-    **{"Q5_K": 13, "Q6_K": 14, "IQ2_XXS": 16, "IQ2_XS": 17, "IQ3_XXS": 18, "IQ1_S": 19, "IQ4_NL": 20, "IQ3_S": 21},
-    **{"IQ2_S": 22, "IQ4_XS": 23, "IQ1_M": 29, "BF16": 30, "TQ1_0": 34, "TQ2_0": 35, "MXFP4": 39},
-}
+# GGML's numbers of the types, as `ggml.h` has them; those left out are gone or never stored.
+TYPES = dict(
+    zip(
+        (
+            "F32 F16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ2_XXS IQ2_XS IQ3_XXS IQ1_S IQ4_NL IQ3_S IQ2_S "
+            "IQ4_XS I32 IQ1_M BF16 TQ1_0 TQ2_0 MXFP4"
+        ).split(),
+        (0, 1, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 26, 29, 30, 34, 35, 39),
+        strict=True,
+    )
+)
 
 
 def write(path: Path, card: Card, settings: Config) -> None:
@@ -81,7 +86,7 @@ def _of_model(card: Card, settings: Config) -> dict[str, Any]:
     attending = [layer for layer in card.layers if layer.kv_heads]
     widest = max(attending, key=lambda layer: (layer.attention is not Attention.SLIDING, layer.key_length))
     sections = (settings.get("rope_parameters") or settings.get("rope_scaling") or {}).get("mrope_section")
-    if sections is None and card.architecture in ("qwen3vl", "qwen3vlmoe", "qwen2vl"):
+    if sections is None and card.architecture.startswith(("qwen3vl", "qwen2vl", "qwen35")):
         sections = [24, 20, 20]
     return {
         "vocab_size": card.vocabulary,
@@ -89,7 +94,7 @@ def _of_model(card: Card, settings: Config) -> dict[str, Any]:
         "context_length": card.context_length,
         "embedding_length": card.embedding_length,
         "feed_forward_length": _feed_forward(card, settings),
-        "attention.head_count": _heads(card, settings, widest),
+        "attention.head_count": _heads(card, widest),
         "attention.head_count_kv": _kv_heads(card),
         "attention.key_length": widest.key_length,
         "attention.value_length": widest.value_length,
@@ -101,11 +106,11 @@ def _of_model(card: Card, settings: Config) -> dict[str, Any]:
         **_experts(card, settings),
         **_windows(card, settings),
         **_latent(card, settings),
-        **_recurrent(card, settings),
+        **_recurrent(settings),
     }
 
 
-def _heads(card: Card, settings: Config, widest: Layer) -> Any:
+def _heads(card: Card, widest: Layer) -> Any:
     if card.architecture in ("deci",):
         return [layer.heads for layer in card.layers]
     return widest.heads
@@ -236,7 +241,7 @@ def _deepseek4(card: Card, settings: Config) -> Mapping[str, Any]:
     }
 
 
-def _recurrent(card: Card, settings: Config) -> Mapping[str, Any]:
+def _recurrent(settings: Config) -> Mapping[str, Any]:
     family = settings["model_type"]
     if family in ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"):
         heads, length = settings["linear_num_value_heads"], settings["linear_value_head_dim"]
@@ -271,7 +276,3 @@ def _recurrent(card: Card, settings: Config) -> Mapping[str, Any]:
     if family in ("lfm2", "lfm2_moe"):
         return {"shortconv.l_cache": settings["conv_L_cache"]}
     return {}
-
-
-def known(settings: Config) -> bool:
-    return settings["model_type"] in families.FAMILIES

@@ -116,10 +116,17 @@ def is_tied(settings: Config) -> bool:
 
 
 def _outer_pieces(settings: Config, blocks: list[Block]) -> Pieces:
+    """What is in no layer: embeddings, the last norm, the output, and a family's own extras."""
     width, vocabulary = settings["hidden_size"], settings["vocab_size"]
-    pieces: Pieces = [("token_embd.weight", (width, vocabulary)), ("output_norm.weight", (width,))]
+    norm = "token_embd_norm" if str(settings["model_type"]).startswith("lfm2") else "output_norm"
+    pieces: Pieces = [("token_embd.weight", (width, vocabulary)), (f"{norm}.weight", (width,))]
     if not is_tied(settings):
         pieces.append(("output.weight", (width, vocabulary)))
+    if settings["model_type"] == "gemma4_text":
+        pieces.append(("rope_freqs.weight", (take(settings, "global_head_dim", "head_dim") // 2,)))
+    if streams := settings.get("hc_mult"):
+        pieces += [("output_hc_fn.weight", (streams * width, streams)), ("output_hc_base.weight", (streams,))]
+        pieces.append(("output_hc_scale.weight", (1,)))
     if extra := settings.get("hidden_size_per_layer_input"):
         rows = extra * len(blocks)
         pieces += [

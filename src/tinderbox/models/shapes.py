@@ -61,7 +61,7 @@ def _card(repository: str, quantisation: str | None, gguf: bool) -> Card:
     own = settings.pop("native", None)
     if quantisation is None:
         quantisation = own if own and not (gguf and own != "MXFP4") else "Q4_K_M" if gguf else "BF16"
-    return card_from_config(settings, repository.split("/")[-1], quantisation, gguf=gguf)
+    return card_from_config(settings, repository.rsplit("/", maxsplit=1)[-1], quantisation, gguf=gguf)
 
 
 def full_name(name: str) -> str:
