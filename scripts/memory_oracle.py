@@ -70,7 +70,6 @@ MODELS = {
     "LFM2-1.2B": "Q4_K_M",
     "LFM2-8B-A1B": "Q4_K_M",
     "AI21-Jamba2-3B": "Q4_K_M",
-    "Kimi-Linear-48B-A3B-Instruct": "Q4_K_M",
 }
 NAMES = ("context", "ubatch", "sequences", "kv_type", "flash_attention", "unified", "outputs")
 ROWS = [

@@ -196,7 +196,7 @@ def deepseek(config: Config, index: int) -> Block:
     if config.get("index_n_heads"):
         kinds = config.get("indexer_types")
         if kinds is None or kinds[index] == "full":  # the others use the choice of the last one that is
-            layer = replace(layer, index_length=config["index_head_dim"])
+            layer = replace(layer, index_length=config["index_head_dim"], index_heads=config["index_n_heads"])
             pieces += blocks.indexer(config)
     return Block(layer, pieces + mixture(config, index))
 
@@ -328,7 +328,7 @@ def minimax(config: Config, index: int) -> Block:
         pieces += [("indexer.q_proj.weight", (width, heads * length)), ("indexer.k_proj.weight", (width, length))]
         pieces += blocks.norms(length, "indexer.q_norm", "indexer.k_norm")
         # llama.cpp keeps a row of values beside the indexer's keys, though nothing reads it
-        layer = replace(layer, index_length=length + layer.value_length)
+        layer = replace(layer, index_length=length + layer.value_length, index_heads=heads)
     return Block(layer, pieces + mixture(config, index))
 
 
