@@ -33,6 +33,12 @@ class Tensor:
         return prod(self.shape)
 
     @property
+    def layer(self) -> int | None:
+        """The number of the layer that it belongs to; None for what stands outside them."""
+        parts = self.name.split(".", 2)
+        return int(parts[1]) if parts[0] == "blk" and len(parts) > 1 and parts[1].isdigit() else None
+
+    @property
     def is_routed_expert(self) -> bool:
         return "_exps." in self.name
 
@@ -62,7 +68,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A model's shape. Made once by a reader, printable as JSON; what follows from its parts is a property."""
+    """A model's shape. Made once by a reader, printable as JSON; what follows from its parts is a property.
+
+    The last `guessing_layers` only guess ahead (multi-token prediction); engines leave them out unless told.
+    """
 
     name: str
     architecture: str
@@ -74,8 +83,17 @@ class Card:
     tensors: tuple[Tensor, ...]
     experts: int = 0
     experts_used: int = 0
+    guessing_layers: int = 0
     template: str | None = None
     licence: str | None = None
+
+    @property
+    def used_tensors(self) -> tuple[Tensor, ...]:
+        """Those that an engine loads: not the layers that only guess ahead."""
+        if not self.guessing_layers:
+            return self.tensors
+        first = len(self.layers) - self.guessing_layers
+        return tuple(tensor for tensor in self.tensors if tensor.layer is None or tensor.layer < first)
 
     @property
     def parameters(self) -> int:

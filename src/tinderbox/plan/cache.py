@@ -51,8 +51,9 @@ def layer_bytes(layer: Layer, settings: Settings, widest_values: int = 0) -> Byt
     """One layer's part. Without flash attention, values are as wide as the widest layer's (`widest_values`)."""
     if layer.shares_cache or layer.attention is Attention.NONE:
         return 0
+    state = (layer.state + layer.convolution) * 4 * settings.parallel
     if layer.attention is Attention.RECURRENT:
-        return (layer.state + layer.convolution) * 4 * settings.parallel
+        return state
     if layer.attention is Attention.LATENT and layer.ratio != 1:
         return _compressed(layer, settings)
     rows = streams(settings) * (
@@ -64,7 +65,8 @@ def layer_bytes(layer: Layer, settings: Settings, widest_values: int = 0) -> Byt
     if layer.attention is Attention.LATENT:
         return rows * keys + index
     values = layer.kv_heads * layer.value_length
-    return rows * (keys + bytes_of(kind, values if settings.flash_attention else max(values, widest_values))) + index
+    values = bytes_of(kind, values if settings.flash_attention else max(values, widest_values))
+    return rows * (keys + values) + index + state  # Falcon H1 has a state beside its attention
 
 
 def kv_format(settings: Settings) -> str:

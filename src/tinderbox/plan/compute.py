@@ -47,12 +47,12 @@ def mask_bytes(card: Card, settings: Settings, tokens: int) -> list[Bytes]:
 
 def _feed_forward(card: Card) -> int:
     """Gate, up and their product, for each token."""
-    return 3 * max((t.shape[0] for t in card.tensors if t.name.endswith("ffn_down.weight")), default=0)
+    return 3 * max((t.shape[0] for t in card.used_tensors if t.name.endswith("ffn_down.weight")), default=0)
 
 
 def _experts(card: Card) -> int:
     """The same for each chosen expert, or their outputs before and after weighing."""
-    inner = max((t.shape[0] for t in card.tensors if t.name.endswith("ffn_down_exps.weight")), default=0)
+    inner = max((t.shape[0] for t in card.used_tensors if t.name.endswith("ffn_down_exps.weight")), default=0)
     if not inner:
         return 0
     chosen = card.experts_used
@@ -85,7 +85,7 @@ def _indexer(layer: Layer, settings: Settings) -> int:
 
 def _per_layer_inputs(card: Card) -> int:
     """Gemma 3n and 4: each token brings an embedding for every layer."""
-    return sum(t.shape[1] for t in card.tensors if t.name == "per_layer_model_proj.weight")
+    return sum(t.shape[1] for t in card.used_tensors if t.name == "per_layer_model_proj.weight")
 
 
 def _value_indices(card: Card, settings: Settings, tokens: int) -> Bytes:

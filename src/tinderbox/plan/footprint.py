@@ -61,10 +61,10 @@ _HOLDS_TWICE = {"gemma4", "gemma3n"}
 def weights_bytes(card: Card, settings: Settings) -> Bytes:
     """All tensors, each aligned as in ggml's buffers. A GPU build keeps the embedding on the host, and a second copy
     where the output is tied to it."""
-    total = sum(_aligned(tensor.size) for tensor in card.tensors)
-    tied = not any(tensor.name == "output.weight" for tensor in card.tensors)
+    total = sum(_aligned(tensor.size) for tensor in card.used_tensors)
+    tied = not any(tensor.name == "output.weight" for tensor in card.used_tensors)
     if tied and (settings.backend is not Backend.CPU or card.architecture in _HOLDS_TWICE):
-        total += sum(_aligned(tensor.size) for tensor in card.tensors if tensor.name == "token_embd.weight")
+        total += sum(_aligned(tensor.size) for tensor in card.used_tensors if tensor.name == "token_embd.weight")
     return total
 
 

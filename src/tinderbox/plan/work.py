@@ -32,8 +32,8 @@ def weight_bytes_read(card: Card, batch: int = 1) -> WeightsRead:
     """Bytes of weights that one decode step of `batch` sequences reads. Of the embedding, only the tokens' rows."""
     share = distinct_experts(card, batch) / card.experts if card.experts else 0.0
     dense = routed = 0
-    tied = not any(tensor.name == "output.weight" for tensor in card.tensors)
-    for tensor in card.tensors:
+    tied = not any(tensor.name == "output.weight" for tensor in card.used_tensors)
+    for tensor in card.used_tensors:
         if tensor.is_routed_expert:
             routed += tensor.size
         elif _is_looked_up(tensor, tied):
@@ -50,9 +50,9 @@ def _is_looked_up(tensor: Tensor, tied: bool) -> bool:
 def weight_bytes_by_type(card: Card, batch: int = 1) -> dict[str, Bytes]:
     """The same, by format: arithmetic in each has its own price."""
     share = distinct_experts(card, batch) / card.experts if card.experts else 0.0
-    tied = not any(tensor.name == "output.weight" for tensor in card.tensors)
+    tied = not any(tensor.name == "output.weight" for tensor in card.used_tensors)
     sums: dict[str, Bytes] = {}
-    for tensor in card.tensors:
+    for tensor in card.used_tensors:
         if not _is_looked_up(tensor, tied):
             size = int(tensor.size * share) if tensor.is_routed_expert else tensor.size
             sums[tensor.type] = sums.get(tensor.type, 0) + size
@@ -75,6 +75,7 @@ def _layer_read(layer: Layer, depth: int, kv_type: str) -> Bytes:
     keys = bytes_of(kind, layer.kv_heads * layer.key_length)
     if layer.attention is Attention.LATENT:
         return seen * keys + index
+    index += 2 * 4 * (layer.state + layer.convolution)
     return seen * (keys + bytes_of(kind, layer.kv_heads * layer.value_length)) + index
 
 
@@ -91,9 +92,9 @@ def tokens_seen(layer: Layer, depth: int) -> int:
 
 def active_elements(card: Card) -> int:
     """Weights that one token is multiplied with: embeddings that are only looked up are not."""
-    tied = not any(tensor.name == "output.weight" for tensor in card.tensors)
+    tied = not any(tensor.name == "output.weight" for tensor in card.used_tensors)
     total = 0
-    for tensor in card.tensors:
+    for tensor in card.used_tensors:
         if len(tensor.shape) < 2 or _is_looked_up(tensor, tied):
             continue
         total += tensor.elements * card.experts_used // card.experts if tensor.is_routed_expert else tensor.elements
