@@ -41,8 +41,9 @@ class Tensor:
 class Layer:
     """One layer's cache: heads and lengths in elements; `state` and `convolution` in elements a sequence.
 
-    `ratio` is how many tokens share one row of the cache (0 and 1: none do). `index_length` is the row a token keeps
-    for an indexer that picks what is looked at. A layer that `shares_cache` reads an earlier layer's and has none.
+    `ratio` is how many tokens share one row of the cache (0: there is no such cache beside the window).
+    `index_length` is the row a token keeps for an indexer of `index_heads` that picks what is looked at. A layer that
+    `shares_cache` reads an earlier layer's and has none.
     """
 
     attention: Attention
@@ -55,6 +56,7 @@ class Layer:
     convolution: int = 0
     ratio: int = 1
     index_length: int = 0
+    index_heads: int = 0
     shares_cache: bool = False
 
 

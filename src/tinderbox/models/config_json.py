@@ -7,7 +7,6 @@ settings already read. Encoders of pictures and sound, and heads that only specu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tinderbox.errors import BadModelFile, NotFound, WrongUsage, did_you_mean
 from tinderbox.models import compressed, families, mixes
 from tinderbox.models.blocks import Block, Config, Pieces, take
 from tinderbox.models.card import Card, Layer, Tensor
+from tinderbox.models.compressed import Rule
 from tinderbox.models.mixes import Place
 from tinderbox.models.quantisation import tensor_bytes
 
@@ -62,8 +62,11 @@ def text_settings(config: Config) -> dict[str, Any]:
     return outer | {key: value for key, value in text_settings(inner).items() if value is not None}
 
 
-def card_from_config(config: Config, name: str, quantisation: str | None = None) -> Card:
-    """The card that these settings describe. Raises BadModelFile or WrongUsage."""
+def card_from_config(config: Config, name: str, quantisation: str | None = None, *, gguf: bool = True) -> Card:
+    """The card that these settings describe; `gguf` says which reading `MXFP4`, which both kinds of file have, gets.
+
+    Raises BadModelFile or WrongUsage.
+    """
     settings = text_settings(config)
     family = settings.get("model_type")
     if family not in families.FAMILIES:
@@ -74,12 +77,14 @@ def card_from_config(config: Config, name: str, quantisation: str | None = None)
         pieces = _outer_pieces(settings, blocks)
     except (KeyError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
         raise BadModelFile(f"{name}: its configuration lacks or misstates {error}.") from error
-    return _card(settings, name, blocks, pieces, quantisation)
+    return _card(
+        settings, name, (blocks, pieces), _rule(settings, tuple(block.layer for block in blocks), quantisation, gguf)
+    )
 
 
-def _card(settings: Config, name: str, blocks: list[Block], pieces: Pieces, quantisation: str | None) -> Card:
+def _card(settings: Config, name: str, made: tuple[list[Block], Pieces], named_rule: tuple[str, Rule]) -> Card:
+    (blocks, pieces), (word, rule) = made, named_rule
     layers = tuple(block.layer for block in blocks)
-    word, rule = _rule(settings, layers, quantisation)
     counts = _count_alike(pieces, len(layers), families.expert_count(settings))
     tensors = []
     for tensor, shape in pieces:
@@ -88,7 +93,7 @@ def _card(settings: Config, name: str, blocks: list[Block], pieces: Pieces, quan
         tensors.append(Tensor(tensor, shape, kind, tensor_bytes(kind, shape)))
     return Card(
         name=name,
-        architecture=families.FAMILIES[settings["model_type"]][0],
+        architecture=families.architecture(settings),
         quantisation=word,
         context_length=int(take(settings, "max_position_embeddings", "seq_length", default=0)),
         embedding_length=settings["hidden_size"],
@@ -111,10 +116,17 @@ def is_tied(settings: Config) -> bool:
 
 
 def _outer_pieces(settings: Config, blocks: list[Block]) -> Pieces:
+    """What is in no layer: embeddings, the last norm, the output, and a family's own extras."""
     width, vocabulary = settings["hidden_size"], settings["vocab_size"]
-    pieces: Pieces = [("token_embd.weight", (width, vocabulary)), ("output_norm.weight", (width,))]
+    norm = "token_embd_norm" if str(settings["model_type"]).startswith("lfm2") else "output_norm"
+    pieces: Pieces = [("token_embd.weight", (width, vocabulary)), (f"{norm}.weight", (width,))]
     if not is_tied(settings):
         pieces.append(("output.weight", (width, vocabulary)))
+    if settings["model_type"] == "gemma4_text":
+        pieces.append(("rope_freqs.weight", (take(settings, "global_head_dim", "head_dim") // 2,)))
+    if streams := settings.get("hc_mult"):
+        pieces += [("output_hc_fn.weight", (streams * width, streams)), ("output_hc_base.weight", (streams,))]
+        pieces.append(("output_hc_scale.weight", (1,)))
     if extra := settings.get("hidden_size_per_layer_input"):
         rows = extra * len(blocks)
         pieces += [
@@ -146,7 +158,7 @@ def _count_alike(pieces: Pieces, layers: int, experts: int) -> dict[str, tuple[i
     return places
 
 
-def _rule(settings: Config, layers: tuple[Layer, ...], quantisation: str | None) -> tuple[str, Callable[[Place], str]]:
+def _rule(settings: Config, layers: tuple[Layer, ...], quantisation: str | None, gguf: bool) -> tuple[str, Rule]:
     """The quantisation's name, and the type it gives to each tensor."""
     own = settings.get("quantization_config")
     own_rule = compressed.by_config(own, settings.get("expert_dtype")) if own else None
@@ -157,7 +169,7 @@ def _rule(settings: Config, layers: tuple[Layer, ...], quantisation: str | None)
     word = normalise(quantisation)
     if own_rule is not None and own and word == _own_name(own):
         return word, own_rule
-    if word in mixes.BASES:
+    if word in mixes.BASES and (gguf or word not in compressed.FORMATS_BY_WORD):
         model = mixes.Model(
             layers=len(layers),
             experts=families.expert_count(settings),

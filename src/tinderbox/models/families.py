@@ -62,7 +62,8 @@ def is_dense(config: Config, index: int) -> bool:
 
 
 def expert_count(config: Config) -> int:
-    return int(take(config, "n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts", default=0))
+    count = int(take(config, "n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts", default=0))
+    return count if count > 1 else 0
 
 
 def mixture(config: Config, index: int) -> Pieces:
@@ -93,9 +94,9 @@ def plain(config: Config, index: int) -> Block:
     """Llama, Mistral, Qwen2 and 3, MiMo, Ministral, and the mixtures over the same attention."""
     width, family, layer = config["hidden_size"], config["model_type"], grouped(config, index)
     bias = bool(take(config, "attention_bias", default=family.startswith("qwen2")))
-    pieces = blocks.norms(width, "attn_norm", "ffn_norm")
+    pieces = blocks.norms(width, "attn_norm", "post_attention_norm" if family == "glm4_moe" else "ffn_norm")
     pieces += blocks.attention(width, layer, bias=bias)
-    if family.startswith(("qwen3", "hunyuan")) or (family == "glm4_moe" and config.get("use_qk_norm")):
+    if family.startswith(("qwen3", "hunyuan", "dots")) or (family == "glm4_moe" and config.get("use_qk_norm")):
         pieces += blocks.norms(layer.key_length, "attn_q_norm", "attn_k_norm")
     pieces += mixture(config, index)
     if config.get("shared_expert_intermediate_size"):
@@ -193,9 +194,10 @@ def deepseek(config: Config, index: int) -> Block:
     layer = _latent_layer(config)
     pieces = blocks.norms(width, "attn_norm", "ffn_norm") + blocks.latent_attention(config)
     if config.get("index_n_heads"):
-        layer = replace(layer, index_length=config["index_head_dim"])
         kinds = config.get("indexer_types")
-        pieces += blocks.indexer(config) if kinds is None or kinds[index] == "full" else []
+        if kinds is None or kinds[index] == "full":  # the others use the choice of the last one that is
+            layer = replace(layer, index_length=config["index_head_dim"], index_heads=config["index_n_heads"])
+            pieces += blocks.indexer(config)
     return Block(layer, pieces + mixture(config, index))
 
 
@@ -230,35 +232,42 @@ def deepseek4(config: Config, index: int) -> Block:
         ("attn_q_a.weight", (width, config["q_lora_rank"])),
         ("attn_q_a_norm.weight", (config["q_lora_rank"],)),
         ("attn_q_b.weight", (config["q_lora_rank"], heads * length)),
-        ("attn_kv_a_mqa.weight", (width, length)),
+        ("attn_kv.weight", (width, length)),
         ("attn_kv_a_norm.weight", (length,)),
-        ("attn_output_a.weight", (heads * length // groups, groups * rank)),
+        ("attn_output_a.weight", (heads * length // groups, rank, groups)),
         ("attn_output_b.weight", (groups * rank, width)),
     ]
+    mixes = (2 + streams) * streams
     for half in ("attn", "ffn"):
-        pieces += [(f"hc_{half}_fn.weight", (streams * width, (2 + streams) * streams))]
-    return Block(layer, pieces + _compressor(config, ratio) + mixture(config, index))
+        pieces += [(f"hc_{half}_fn.weight", (streams * width, mixes)), (f"hc_{half}_base.weight", (mixes,))]
+        pieces.append((f"hc_{half}_scale.weight", (3,)))
+    pieces += _compressor(config, ratio) + mixture(config, index)
+    if index < config["num_hash_layers"]:  # these pick experts by the token itself, from a table
+        pieces = [piece for piece in pieces if piece[0] != "exp_probs_b.bias"]
+        pieces.append(("ffn_gate_tid2eid.weight", (config["num_experts_per_tok"], config["vocab_size"])))
+    return Block(layer, pieces)
 
 
 def _compressor(config: Config, ratio: int) -> Pieces:
     if not ratio:
         return []
     width, overlap = config["hidden_size"], 2 if ratio == 4 else 1
-    pieces = _compress(width, overlap * config["head_dim"], ratio, "compressor")
+    pieces = _compress(width, (overlap, config["head_dim"]), ratio, "attn_compressor")
     if ratio == 4:
         heads, length = config["index_n_heads"], config["index_head_dim"]
-        pieces += _compress(width, overlap * length, ratio, "indexer.compressor")
+        pieces += _compress(width, (overlap, length), ratio, "indexer_compressor")
         pieces += [("indexer.attn_q_b.weight", (config["q_lora_rank"], heads * length))]
         pieces += [("indexer.proj.weight", (width, heads))]
     return pieces
 
 
-def _compress(width: int, rows: int, ratio: int, name: str) -> Pieces:
+def _compress(width: int, size: tuple[int, int], ratio: int, name: str) -> Pieces:
+    overlap, length = size
     return [
-        (f"{name}.kv.weight", (width, rows)),
-        (f"{name}.gate.weight", (width, rows)),
-        (f"{name}.position", (rows, ratio)),
-        (f"{name}_norm.weight", (rows,)),
+        (f"{name}_kv.weight", (width, overlap * length)),
+        (f"{name}_gate.weight", (width, overlap * length)),
+        (f"{name}_ape.weight", (overlap * length, ratio)),
+        (f"{name}_norm.weight", (length,)),
     ]
 
 
@@ -316,8 +325,10 @@ def minimax(config: Config, index: int) -> Block:
     sparse = config.get("sparse_attention_config") or {}
     if sparse and sparse["sparse_attention_freq"][index]:
         heads, length = sparse["sparse_num_index_heads"], sparse["sparse_index_dim"]
-        layer = replace(layer, index_length=length)
-        pieces += [("indexer.attn_q.weight", (width, heads * length)), ("indexer.attn_k.weight", (width, length))]
+        pieces += [("indexer.q_proj.weight", (width, heads * length)), ("indexer.k_proj.weight", (width, length))]
+        pieces += blocks.norms(length, "indexer.q_norm", "indexer.k_norm")
+        # llama.cpp keeps a row of values beside the indexer's keys, though nothing reads it
+        layer = replace(layer, index_length=length + layer.value_length, index_heads=heads)
     return Block(layer, pieces + mixture(config, index))
 
 
@@ -523,6 +534,12 @@ def layer_count(config: Config) -> int:
     if config["model_type"] == "nemotron_h":
         return len(nemotron_kinds(config))
     return int(config["num_hidden_layers"])
+
+
+def architecture(config: Config) -> str:
+    """llama.cpp's name for the family; a mixture of Nemotron's has one of its own."""
+    name = FAMILIES[config["model_type"]][0]
+    return "nemotron_h_moe" if name == "nemotron_h" and config.get("n_routed_experts") else name
 
 
 def build(config: Config) -> Iterator[Block]:

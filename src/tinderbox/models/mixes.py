@@ -99,6 +99,8 @@ class Place:
 
 def gguf_type(mix: str, place: Place, model: Model) -> str:
     """The type of one tensor in a file of that mix. Norms, biases and routers stay F32."""
+    if "tid2eid" in place.name:
+        return "I32"
     if len(place.shape) < 2 or not place.name.endswith("weight") or any(word in place.name for word in _NEVER):
         return "F32"
     base = BASES[mix]

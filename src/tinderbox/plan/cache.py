@@ -39,7 +39,12 @@ def window_cells(window: int, settings: Settings) -> int:
 def context_bytes(card: Card, settings: Settings) -> Bytes:
     """All that the context takes, over all layers and sequences."""
     widest = max((layer.kv_heads * layer.value_length for layer in card.layers), default=0)
-    return sum(layer_bytes(layer, settings, widest) for layer in card.layers)
+    total = sum(layer_bytes(layer, settings, widest) for layer in card.layers)
+    if settings.flash_attention or any(layer.attention is Attention.RECURRENT for layer in card.layers):
+        return total
+    # llama.cpp gives layers without attention values of the widest layer's size, unless the model is a hybrid
+    idle = sum(layer.attention is Attention.NONE for layer in card.layers)
+    return total + idle * streams(settings) * cells(settings) * bytes_of(kv_format(settings), widest)
 
 
 def layer_bytes(layer: Layer, settings: Settings, widest_values: int = 0) -> Bytes:

@@ -1,45 +1,99 @@
-"""llama.cpp's compute buffer: what its graph holds at the widest point while it reads a batch of a prompt."""
+"""llama.cpp's compute buffer: what its graph holds at the widest point while it reads a batch of a prompt.
+
+The allocator is not simulated. Measured over the architectures of `tests/plan/memory_oracle.csv`, what is alive at
+once on the CPU is: the inputs (masks above all), five rows of the embedding's width for each token, and the widest of
+the feed-forward, the experts' outputs, attention's scores and the logits.
+"""
 
 from __future__ import annotations
 
-from tinderbox.models.card import Attention, Card
-from tinderbox.plan.cache import cells, padded, streams, window_cells
+from tinderbox.models.card import Attention, Card, Layer
+from tinderbox.plan.cache import cells, padded, window_cells
 from tinderbox.plan.settings import Backend, Settings
 from tinderbox.units import Bytes
 
+_FLOAT = 4
+_STREAM = 5  # rows of the residual stream's width that are alive beside the widest part
+
 
 def compute_bytes(card: Card, settings: Settings) -> Bytes:
-    """Masks, and the wider of the two places where the graph is widest: the logits and attention's scores."""
+    """Bytes of the compute buffer: over the CPU's and the device's, where there is one."""
     tokens = min(settings.ubatch, padded(settings.context))
-    widest = max(_logits(card, tokens), _attention(card, settings, tokens))
+    masks = mask_bytes(card, settings, tokens)
+    logits = _FLOAT * min(tokens, settings.outputs or tokens) * card.vocabulary
     if settings.backend is not Backend.CPU:
-        return 4 * tokens * (card.vocabulary + 2 * card.embedding_length) + mask_bytes(card, settings, tokens)
-    return mask_bytes(card, settings, tokens) + widest
+        # By two logs of CUDA and one of Metal; the host holds the inputs again.
+        return logits + _FLOAT * tokens * 2 * card.embedding_length + 2 * sum(masks)
+    if logits <= max(masks, default=0):
+        logits = 0  # they find room where the masks were, which nothing needs any more
+    stream = _STREAM if settings.flash_attention and not logits else _STREAM + 1
+    widest = max(_feed_forward(card), _experts(card), _attention(card, settings))
+    inputs = sum(masks) + _FLOAT * tokens * _per_layer_inputs(card) + _value_indices(card, settings, tokens)
+    return inputs + _FLOAT * tokens * (stream * card.embedding_length + 12) + max(logits, _FLOAT * tokens * widest)
 
 
-def mask_bytes(card: Card, settings: Settings, tokens: int) -> Bytes:
-    """One mask of a number for each token and cell: of the full cache, and of the sliding one where there is one."""
+def mask_bytes(card: Card, settings: Settings, tokens: int) -> list[Bytes]:
+    """A number for each token and cell: for the full cache, and for the sliding one where there is one."""
     size = 2 if settings.flash_attention else 4
     kinds = {layer.attention for layer in card.layers}
-    total = 0
+    masks = []
     if Attention.FULL in kinds or Attention.LATENT in kinds:
-        total += tokens * cells(settings) * size
+        masks.append(tokens * cells(settings) * size)
     if Attention.SLIDING in kinds:
         window = max(layer.window for layer in card.layers)
-        total += tokens * window_cells(window, settings) * size
-    return total
+        masks.append(tokens * window_cells(window, settings) * size)
+    return masks
 
 
-def _logits(card: Card, tokens: int) -> Bytes:
-    return 4 * tokens * (card.vocabulary + 5 * card.embedding_length)
+def _feed_forward(card: Card) -> int:
+    """Gate, up and their product, for each token."""
+    return 3 * max((t.shape[0] for t in card.tensors if t.name.endswith("ffn_down.weight")), default=0)
 
 
-def _attention(card: Card, settings: Settings, tokens: int) -> Bytes:
-    layer = max(card.layers, key=lambda layer: layer.heads, default=None)
-    if layer is None or layer.attention is Attention.RECURRENT:
+def _experts(card: Card) -> int:
+    """The same for each chosen expert, or their outputs before and after weighing."""
+    inner = max((t.shape[0] for t in card.tensors if t.name.endswith("ffn_down_exps.weight")), default=0)
+    if not inner:
         return 0
-    if layer.attention is Attention.LATENT and settings.flash_attention:
-        return 4 * tokens * layer.heads * (2 * layer.value_length + layer.key_length + 24)
+    chosen = card.experts_used
+    return max(3 * chosen * inner, (2 * chosen + 1) * card.embedding_length)
+
+
+def _attention(card: Card, settings: Settings) -> int:
+    return max((_layer_attention(layer, settings) for layer in {*card.layers}), default=0)
+
+
+def _layer_attention(layer: Layer, settings: Settings) -> int:
+    """Without flash attention, the scores of all heads; with it, only what latent attention must unfold."""
+    if not layer.heads:
+        return 0
+    scores = 0 if settings.flash_attention else layer.heads * cells(settings)
+    unfolded = 0
+    if layer.attention is Attention.LATENT and layer.ratio == 1:
+        unfolded = layer.heads * (2 * layer.value_length + layer.key_length + 24)
+    if layer.index_heads:
+        unfolded += _indexer(layer, settings)
+    return max(scores, unfolded) if settings.flash_attention else scores + unfolded // 4
+
+
+def _indexer(layer: Layer, settings: Settings) -> int:
+    """Scores of every cell, by head where the indexer picks blocks (MiniMax M3), summed where it picks tokens."""
+    if layer.attention is Attention.LATENT:
+        return 3 * cells(settings) // 2 + 96 * 2048
+    return (2 * layer.index_heads + 1) * cells(settings)
+
+
+def _per_layer_inputs(card: Card) -> int:
+    """Gemma 3n and 4: each token brings an embedding for every layer."""
+    return sum(t.shape[1] for t in card.tensors if t.name == "per_layer_model_proj.weight")
+
+
+def _value_indices(card: Card, settings: Settings, tokens: int) -> Bytes:
+    """Without flash attention values are stored transposed, and an index of 8 bytes says where each element goes."""
     if settings.flash_attention:
         return 0
-    return 4 * tokens * (layer.heads * cells(settings) // streams(settings) ** 0 + 6 * card.embedding_length)
+    widths: dict[Attention, int] = {}
+    for layer in card.layers:
+        if layer.attention in (Attention.FULL, Attention.SLIDING):
+            widths[layer.attention] = max(widths.get(layer.attention, 0), layer.kv_heads * layer.value_length)
+    return 8 * tokens * sum(widths.values())

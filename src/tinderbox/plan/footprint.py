@@ -54,9 +54,19 @@ def footprint(card: Card, settings: Settings) -> Footprint:
     )
 
 
+# llama.cpp's loaders of these make the output before the embedding that it is tied to, and then hold it twice.
+_HOLDS_TWICE = {"gemma4", "gemma3n"}
+
+
 def weights_bytes(card: Card, settings: Settings) -> Bytes:
-    """All tensors. A GPU build keeps the embedding on the host, and a second copy where the output is tied to it."""
+    """All tensors, each aligned as in ggml's buffers. A GPU build keeps the embedding on the host, and a second copy
+    where the output is tied to it."""
+    total = sum(_aligned(tensor.size) for tensor in card.tensors)
     tied = not any(tensor.name == "output.weight" for tensor in card.tensors)
-    if settings.backend is Backend.CPU or not tied:
-        return card.weights
-    return card.weights + sum(tensor.size for tensor in card.tensors if tensor.name == "token_embd.weight")
+    if tied and (settings.backend is not Backend.CPU or card.architecture in _HOLDS_TWICE):
+        total += sum(_aligned(tensor.size) for tensor in card.tensors if tensor.name == "token_embd.weight")
+    return total
+
+
+def _aligned(size: Bytes) -> Bytes:
+    return -(-size // 32) * 32

@@ -24,7 +24,9 @@ class Backend(StrEnum):
 class Settings:
     """`context` is in tokens for all sequences together, as llama.cpp's `--ctx-size`: `parallel` of them share it.
 
-    `unified` says whether they share one cache or each have their part. `boxes` is over how many the model is split.
+    `unified` says whether they share one cache or each have their part. `outputs` is for how many tokens of a batch
+    logits are wanted at most; None stands for all, llama.cpp's own default, while a server asks for one a sequence.
+    `boxes` is over how many the model is split.
     Raises WrongUsage for what no engine can do.
     """
 
@@ -34,6 +36,7 @@ class Settings:
     kv_type: str = "f16"
     flash_attention: bool = True
     unified: bool = False
+    outputs: int | None = None
     engine: str = "llama.cpp"
     backend: Backend = Backend.CPU
     boxes: int = 1

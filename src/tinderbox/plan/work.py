@@ -113,7 +113,7 @@ def attention_flops(layer: Layer, depth: int) -> float:
 
 
 def prefill_flops(card: Card, prompt: int, depth: int = 0) -> float:
-    """Operations for a prompt of so many tokens on top of `depth`: attention at the mean depth, logits for one token."""
+    """Operations for a prompt on top of `depth` tokens: attention at the mean depth, logits for the last token."""
     head = card.vocabulary * card.embedding_length
     return prompt * flops_per_token(card, depth + prompt // 2) - 2.0 * (prompt - 1) * head
 

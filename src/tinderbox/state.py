@@ -1,0 +1,111 @@
+"""The state: one SQLite database under the home folder, with numbered migrations and a backup before each.
+
+A migration is a file `migrations/NNNN_what.sql`; the number of the last one applied is the database's `user_version`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from tinderbox.errors import Conflict, TinderboxError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+PATIENCE = 10.0  # seconds to wait for another process's write
+
+
+@contextmanager
+def opened(home: Path, migrations: Path = MIGRATIONS) -> Iterator[sqlite3.Connection]:
+    """A connection to the home's database, brought up to date, closed at the end.
+
+    Statements commit one by one; `with writing(db):` joins several. Raises Conflict for a schema that is newer than
+    this program.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = home / "state.db"
+    try:
+        db = sqlite3.connect(database, timeout=PATIENCE, isolation_level=None)
+    except sqlite3.OperationalError as error:
+        raise TinderboxError(f"{database} cannot be opened: {error}.", "Check the rights on the folder.") from error
+    with closing(db):
+        _prepare(db, database, migrations)
+        yield db
+
+
+@contextmanager
+def writing(db: sqlite3.Connection) -> Iterator[None]:
+    """All of the statements inside, or none."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _prepare(db: sqlite3.Connection, database: Path, migrations: Path) -> None:
+    try:
+        if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA foreign_keys = ON")
+        _migrate(db, database, migrations)
+    except sqlite3.DatabaseError as error:
+        raise TinderboxError(f"{database} cannot be used: {error}.", _remedy(database)) from error
+
+
+def _migrate(db: sqlite3.Connection, database: Path, migrations: Path) -> None:
+    steps = sorted(migrations.glob("[0-9]*.sql"))
+    newest = _number(steps[-1])
+    if _version(db) == newest:
+        return
+    with writing(db):
+        version = _version(db)  # again, now that nobody else can write
+        if version > newest:
+            raise Conflict(
+                f"{database} was written by a newer Tinderbox (schema {version}; this one knows {newest}).",
+                "Update Tinderbox, or point TINDERBOX_HOME at another folder.",
+            )
+        for step in steps[version:]:
+            _back_up(database, before=_number(step))
+            for statement in _statements(step.read_text()):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {_number(step)}")
+
+
+def _back_up(database: Path, before: int) -> None:
+    """The state as it was, beside it. A first migration has nothing to lose."""
+    if before == 1:
+        return
+    target = database.with_name(f"state.db.before-{before}")
+    unfinished = target.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(database)) as reader, closing(sqlite3.connect(unfinished)) as copy:
+        reader.backup(copy)
+    unfinished.replace(target)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one, so that they join in one transaction; a semicolon within a text or a trigger ends nothing."""
+    statement = ""
+    for piece in script.split(";")[:-1]:
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _number(step: Path) -> int:
+    return int(step.name.partition("_")[0])
+
+
+def _remedy(database: Path) -> str:
+    backups = sorted(database.parent.glob("state.db.before-*"))
+    return f"A backup lies at {backups[-1]}." if backups else "Move it away; the models can be pulled again."
