@@ -125,7 +125,7 @@ def test_latent_attention_keeps_keys_only() -> None:
     keys = {"attention__key_length": 576, "attention__value_length": 512, "attention__head_count_kv": 1}
     (layer,) = layers("deepseek2", 1, attention__key_length_mla=192, attention__value_length_mla=128, **keys)
 
-    assert layer == Layer(LATENT, 8, 1, 576, 0)
+    assert layer == Layer(LATENT, 8, 1, 576, 512)  # the values are the first 512 of the keys
 
 
 def test_an_old_file_of_a_latent_model_is_cached_in_full() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import prod
 
@@ -67,6 +68,41 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Sums:
+    """What the tensors that an engine loads add up to, counted once: plans are made by the thousand.
+
+    `aligned` is their size in buffers where each starts at a multiple of 32 bytes, `embedding` that of `token_embd`.
+    The widths are of the widest dense feed-forward, the routed experts, and the inputs that each layer adds.
+    """
+
+    aligned: Bytes
+    embedding: Bytes
+    is_tied: bool
+    feed_forward: int
+    expert: int
+    per_layer_inputs: int
+
+
+def sums_of(tensors: Iterable[Tensor]) -> Sums:
+    aligned = embedding = feed_forward = expert = inputs = 0
+    tied = True
+    for tensor in tensors:
+        name, size = tensor.name, -(-tensor.size // 32) * 32
+        aligned += size
+        if name == "token_embd.weight":
+            embedding = size
+        elif name == "output.weight":
+            tied = False
+        elif name.endswith("ffn_down.weight"):
+            feed_forward = max(feed_forward, tensor.shape[0])
+        elif name.endswith("ffn_down_exps.weight"):
+            expert = max(expert, tensor.shape[0])
+        elif name == "per_layer_model_proj.weight":
+            inputs = tensor.shape[-1]
+    return Sums(aligned, embedding, tied, feed_forward, expert, inputs)
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A model's shape. Made once by a reader, printable as JSON; what follows from its parts is a property.
 
@@ -86,6 +122,10 @@ class Card:
     guessing_layers: int = 0
     template: str | None = None
     licence: str | None = None
+    sums: Sums = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sums", sums_of(self.used_tensors))
 
     @property
     def used_tensors(self) -> tuple[Tensor, ...]:

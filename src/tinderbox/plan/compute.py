@@ -27,8 +27,8 @@ def compute_bytes(card: Card, settings: Settings) -> Bytes:
     if logits <= max(masks, default=0):
         logits = 0  # they find room where the masks were, which nothing needs any more
     stream = _STREAM if settings.flash_attention and not logits else _STREAM + 1
-    widest = max(_feed_forward(card), _experts(card), _attention(card, settings))
-    inputs = sum(masks) + _FLOAT * tokens * _per_layer_inputs(card) + _value_indices(card, settings, tokens)
+    widest = max(3 * card.sums.feed_forward, _experts(card), _attention(card, settings))
+    inputs = sum(masks) + _FLOAT * tokens * card.sums.per_layer_inputs + _value_indices(card, settings, tokens)
     return inputs + _FLOAT * tokens * (stream * card.embedding_length + 12) + max(logits, _FLOAT * tokens * widest)
 
 
@@ -45,18 +45,11 @@ def mask_bytes(card: Card, settings: Settings, tokens: int) -> list[Bytes]:
     return masks
 
 
-def _feed_forward(card: Card) -> int:
-    """Gate, up and their product, for each token."""
-    return 3 * max((t.shape[0] for t in card.used_tensors if t.name.endswith("ffn_down.weight")), default=0)
-
-
 def _experts(card: Card) -> int:
-    """The same for each chosen expert, or their outputs before and after weighing."""
-    inner = max((t.shape[0] for t in card.used_tensors if t.name.endswith("ffn_down_exps.weight")), default=0)
-    if not inner:
+    """What the chosen experts compute for a token: gate, up and product, or their outputs before and after weighing."""
+    if not card.sums.expert:
         return 0
-    chosen = card.experts_used
-    return max(3 * chosen * inner, (2 * chosen + 1) * card.embedding_length)
+    return max(3 * card.experts_used * card.sums.expert, (2 * card.experts_used + 1) * card.embedding_length)
 
 
 def _attention(card: Card, settings: Settings) -> int:
@@ -81,11 +74,6 @@ def _indexer(layer: Layer, settings: Settings) -> int:
     if layer.attention is Attention.LATENT:
         return 3 * cells(settings) // 2 + 96 * 2048
     return (2 * layer.index_heads + 1) * cells(settings)
-
-
-def _per_layer_inputs(card: Card) -> int:
-    """Gemma 3n and 4: each token brings an embedding for every layer."""
-    return sum(t.shape[1] for t in card.used_tensors if t.name == "per_layer_model_proj.weight")
 
 
 def _value_indices(card: Card, settings: Settings, tokens: int) -> Bytes:

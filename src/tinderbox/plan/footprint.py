@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinderbox.models.card import Card
+from tinderbox.plan import paged
 from tinderbox.plan.cache import context_bytes
 from tinderbox.plan.compute import compute_bytes
 from tinderbox.plan.settings import Backend, Settings
@@ -17,23 +18,23 @@ from tinderbox.units import Bytes, MiB, Source
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Bytes by part. `compute_source` says whether the compute buffer is known or estimated."""
+    """Bytes by part; each is predicted until a load has measured it."""
 
     weights: Bytes
     context: Bytes
     compute: Bytes
     output: Bytes
     overhead: Bytes
-    compute_source: Source = "predicted"
+    source: Source = "predicted"
 
     @property
     def total(self) -> Bytes:
         return self.weights + self.context + self.compute + self.output + self.overhead
 
 
-# What a process holds beside llama.cpp's buffers: our child, measured with a small model after its first answer, and
-# what a driver's context takes on a card, as NVIDIA's and llama.cpp's users state it.
-PROCESS = 96 * MiB
+# What a process holds beside llama.cpp's buffers: our child with its server, measured on Linux; and what a driver's
+# context takes, as llama.cpp's users report it for each backend.
+PROCESS = 80 * MiB
 DRIVER = {
     Backend.CPU: 0,
     Backend.METAL: 64 * MiB,
@@ -42,31 +43,33 @@ DRIVER = {
     Backend.VULKAN: 256 * MiB,
 }
 
-
-def footprint(card: Card, settings: Settings) -> Footprint:
-    """What the model takes with these settings in llama.cpp."""
-    return Footprint(
-        weights=weights_bytes(card, settings),
-        context=context_bytes(card, settings),
-        compute=compute_bytes(card, settings),
-        output=4 * card.vocabulary * settings.parallel,
-        overhead=PROCESS + DRIVER[settings.backend],
-    )
-
-
 # llama.cpp's loaders of these make the output before the embedding that it is tied to, and then hold it twice.
 _HOLDS_TWICE = {"gemma4", "gemma3n"}
 
 
+def footprint(card: Card, settings: Settings) -> Footprint:
+    """What the model takes with these settings, over all boxes that it is split over."""
+    overhead = settings.boxes * (PROCESS + DRIVER[settings.backend])
+    if settings.engine in paged.ENGINES:
+        return Footprint(
+            weights=card.sums.aligned,
+            context=paged.paged_context_bytes(card, settings),
+            compute=settings.boxes * paged.paged_compute_bytes(card, settings),
+            output=0,
+            overhead=overhead + (0 if settings.engine == "mlx" else settings.boxes * paged.GRAPHS),
+        )
+    return Footprint(
+        weights=weights_bytes(card, settings),
+        context=context_bytes(card, settings),
+        compute=settings.boxes * compute_bytes(card, settings),
+        output=4 * card.vocabulary * settings.parallel,
+        overhead=overhead,
+    )
+
+
 def weights_bytes(card: Card, settings: Settings) -> Bytes:
-    """All tensors, each aligned as in ggml's buffers. A GPU build keeps the embedding on the host, and a second copy
-    where the output is tied to it."""
-    total = sum(_aligned(tensor.size) for tensor in card.used_tensors)
-    tied = not any(tensor.name == "output.weight" for tensor in card.used_tensors)
-    if tied and (settings.backend is not Backend.CPU or card.architecture in _HOLDS_TWICE):
-        total += sum(_aligned(tensor.size) for tensor in card.used_tensors if tensor.name == "token_embd.weight")
-    return total
-
-
-def _aligned(size: Bytes) -> Bytes:
-    return -(-size // 32) * 32
+    """All tensors that llama.cpp loads, each aligned as in its buffers. A GPU build keeps the embedding on the host,
+    and a second copy where the output is tied to it."""
+    sums = card.sums
+    twice = sums.is_tied and (settings.backend is not Backend.CPU or card.architecture in _HOLDS_TWICE)
+    return sums.aligned + (sums.embedding if twice else 0)

@@ -154,7 +154,9 @@ def prefill_terms(card: Card, settings: Settings, hardware: Hardware, depth: int
         "tiles": routed * pieces * used * TILE,
         "attention": attention / hardware.compute,
         "softmax": _scores(card, depth + settings.prompt // 2) * tokens / hardware.compute,
-        "scores": 0.0 if settings.flash_attention else 4.0 * _scores(card, depth + settings.prompt // 2) * tokens / bandwidth,
+        "scores": 0.0
+        if settings.flash_attention
+        else 4.0 * _scores(card, depth + settings.prompt // 2) * tokens / bandwidth,
         "recurrent": _recurrent_flops(card) * tokens / hardware.compute,
         "weights": pieces * (shape.dense + used * shape.experts) / bandwidth,
         "cache": pieces * kv_bytes_read(card, depth + settings.prompt // 2, settings.kv_type) / bandwidth,
