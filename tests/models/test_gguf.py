@@ -9,6 +9,7 @@ import pytest
 from tests.models.gguf_writer import GgufFile, llama, text, value
 from tinderbox.errors import BadModelFile
 from tinderbox.models.gguf import read_card, read_header
+from tinderbox.models.gguf_header import LongArray
 
 
 def refusal_of(file: GgufFile | bytes, folder: Path) -> str:
@@ -248,3 +249,47 @@ def test_shards_that_hold_too_little_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadModelFile, match="announces 9 tensors, its 3 shards hold 3"):
         read_card(first)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (0, "B", 200),
+        (1, "b", -3),
+        (2, "H", 60000),
+        (3, "h", -300),
+        (4, "I", 1 << 31),
+        (5, "i", -(1 << 30)),
+        (6, "f", 0.5),
+        (7, "?", True),
+        (10, "Q", 1 << 63),
+        (11, "q", -(1 << 62)),
+        (12, "d", 1e300),
+    ],
+)
+def test_every_kind_of_number_is_read(number: int, code: str, said: object, tmp_path: Path) -> None:
+    entry = struct.pack(f"<I{code}", number, said)
+
+    header = read_header(llama(**{"x.number": entry}).write(tmp_path / "x.gguf"))
+
+    assert header.metadata["x.number"] == said
+
+
+def test_short_lists_are_kept_and_long_ones_counted(tmp_path: Path) -> None:
+    file = llama(**{"x.short": [1, 2, 3], "x.words": ["a", "b"], "x.none": [], "x.long": [7] * 5000})
+
+    metadata = read_header(file.write(tmp_path / "x.gguf")).metadata
+
+    assert (metadata["x.short"], metadata["x.words"], metadata["x.none"]) == ((1, 2, 3), ("a", "b"), ())
+    assert metadata["x.long"] == LongArray(5000)
+
+
+def test_a_header_stuffed_with_text_is_refused(tmp_path: Path) -> None:
+    file = llama(**{f"x.{i}": "a" * 4_000_000 for i in range(20)})
+
+    assert "more than 67108864 bytes of values" in refusal_of(file, tmp_path)
+
+
+def test_a_folder_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(BadModelFile, match="directory"):
+        read_header(tmp_path)

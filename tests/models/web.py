@@ -101,7 +101,7 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         self.web.asked.append((self.command, path, {key.lower(): value for key, value in self.headers.items()}))
-        manners = self.web.manners[path].pop(0) if self.web.manners[path] else ""
+        manners = self.web.manners[path].pop(0) if self.web.manners[path] and self.command == "GET" else ""
         resource = self.web.resources.get(path, Resource(b"not here", {"X-Error-Code": "RepoNotFound"}, 404))
         if manners.startswith("status"):
             resource = Resource(b"", {}, int(manners.split()[1]))

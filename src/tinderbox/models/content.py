@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tinderbox.units import Bytes, MiB
+from tinderbox.errors import TinderboxError
+from tinderbox.units import Bytes, MiB, format_bytes
 
 CHUNK = 4 * MiB
 
@@ -30,7 +31,7 @@ def digest(path: Path, progress: Callable[[Bytes], None] | None = None) -> str:
 def share_or_copy(source: Path, target: Path) -> None:
     """A reflink where the file system has them, else a hard link, else a copy; synced."""
     if not (_reflink(source, target) or _hard_link(source, target)):
-        shutil.copyfile(source, target)
+        _copy(source, target)
     with target.open("rb") as file:
         os.fsync(file.fileno())
 
@@ -42,6 +43,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _copy(source: Path, target: Path) -> None:
+    needed, free = source.stat().st_size, shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise TinderboxError(
+            f"A copy of {source.name} needs {format_bytes(needed)}; {format_bytes(free)} is free in {target.parent}.",
+            "Free that much, or use the file where it lies, by its path.",
+        )
+    shutil.copyfile(source, target)
 
 
 def _reflink(source: Path, target: Path) -> bool:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from tinderbox.errors import BadModelFile, DownloadFailed, NotFound, TinderboxError
 from tinderbox.models.catalogue import CATALOGUE, Entry, HubSource, PackagePart, PackageSource, look_up
 from tinderbox.models.content import digest
-from tinderbox.models.fetch import Line, Remote, check_stop, connect, fetch, room
+from tinderbox.models.fetch import DiskFull, Line, Remote, Stopped, check_stop, connect, fetch, room
 from tinderbox.models.gguf import read_card
 from tinderbox.models.name import CatalogueName, FileName, HubName, Name, UrlName, parse
 from tinderbox.models.progress import Meter, Progress, one_at_a_time
@@ -53,6 +54,10 @@ class Target:
     file: str
     pieces: tuple[Piece, ...]
     sha256: str | None = None
+
+    @property
+    def key(self) -> str:
+        return self.sha256 or self.pieces[0].remote.key
 
     @property
     def download(self) -> Bytes | None:
@@ -94,11 +99,12 @@ def pull(
     Raises NotFound, DownloadFailed, BadModelFile (what was downloaded is no model that we read), WrongUsage.
     """
     means, halt = means or Means(), stop or threading.Event()
-    wanted = _canonical(parse(name), means.catalogue)
+    wanted = parse(name)
     if isinstance(wanted, FileName):
-        return store.find(str(wanted))
+        return store.find(name)
     if stored := store.get(wanted):
         return stored
+    wanted = _canonical(wanted, means.catalogue)
     lock = store.partial / f"{store.named(str(wanted)).name[-200:]}.lock"
     with one_at_a_time(lock, str(wanted), progress, halt) as report:
         if stored := store.get(wanted):  # the one before was quicker
@@ -121,12 +127,13 @@ def _first_that_works(store: Store, name: Name, line: Line, meter: Meter, means:
         meter.phase("looking")
         try:
             offer = ask()
+            _check_room(store, offer, means)
+            return _take(store, name, offer, line, meter)
+        except (Stopped, DiskFull):
+            raise
         except (DownloadFailed, NotFound) as error:
             check_stop(line.stop)
             reasons.append(error)
-            continue
-        _check_room(store, offer, means)
-        return _take(store, name, offer, line, meter)
     if len(reasons) == 1:
         raise reasons[0]
     words = " ".join(error.what for error in reasons)
@@ -142,7 +149,7 @@ def _sources(name: Name, catalogue: Path, client: httpx2.Client) -> list[Callabl
         case HubName():
             return [partial(_hub_offer, name)]
         case UrlName():
-            return [lambda: Offer(str(name), (Target(name.file, (Piece(Remote(name.url)),)),))]
+            return [partial(_address_offer, name, client)]
         case FileName():
             return []
 
@@ -177,6 +184,18 @@ def _hub_offer(name: HubName) -> Offer:
     return Offer(str(name), targets, found.licence)
 
 
+def _address_offer(name: UrlName, client: httpx2.Client) -> Offer:
+    """The size is asked first, for the disk's sake; a server that does not say may still give the file."""
+    import httpx2
+
+    size = ""
+    with suppress(httpx2.HTTPError):
+        response = client.head(name.url, headers={"Accept-Encoding": "identity"})
+        size = response.headers.get("content-length", "") if response.status_code == 200 else ""
+    remote = Remote(name.url, int(size) if size.isdigit() else None)
+    return Offer(name.url, (Target(name.file, (Piece(remote),)),))
+
+
 def _check_room(store: Store, offer: Offer, means: Means) -> None:
     """Before the first byte: what is still to come must fit on the disk."""
     store.partial.mkdir(parents=True, exist_ok=True)
@@ -184,7 +203,7 @@ def _check_room(store: Store, offer: Offer, means: Means) -> None:
     free = means.free_space(store.partial)
     if needed > 0 and needed + RESERVE > free:
         missing = format_bytes(needed + RESERVE - free)
-        raise DownloadFailed(
+        raise DiskFull(
             f"The download needs {format_bytes(needed)} of disk, and {format_bytes(free)} is free in {store.partial}.",
             f"Free {missing}, or set TINDERBOX_HOME to a folder on a larger disk.",
         )
@@ -198,6 +217,12 @@ def _there(store: Store, target: Target) -> Bytes:
 def _take(store: Store, name: Name, offer: Offer, line: Line, meter: Meter) -> Stored:
     sizes = [target.download for target in offer.targets]
     meter.begin(None if None in sizes else sum(size for size in sizes if size is not None))
+    lock = store.partial / f"{offer.targets[0].key}.lock"  # another name may be about to fetch the same content
+    with one_at_a_time(lock, str(name), meter.report, line.stop):
+        return _fetch_all(store, name, offer, line, meter)
+
+
+def _fetch_all(store: Store, name: Name, offer: Offer, line: Line, meter: Meter) -> Stored:
     paths: list[tuple[Target, Path, str]] = []
     for target in offer.targets:
         path, sha256 = _make(store, target, replace(line, tell=meter.tell))
@@ -221,11 +246,12 @@ def _checked(store: Store, files: list[tuple[Path, str]]) -> str | None:
     folder = Path(tempfile.mkdtemp(dir=store.partial))
     try:
         for path, file in files:
-            (folder / file).symlink_to(path)
+            (folder / file).symlink_to(path.absolute())
         return read_card(folder / files[0][1]).licence
     except BadModelFile:
         for path, _ in files:
-            path.unlink()
+            if path.parent == store.partial:
+                path.unlink()
         raise
     finally:
         shutil.rmtree(folder)
@@ -240,7 +266,7 @@ def _make(store: Store, target: Target, line: Line) -> tuple[Path, str]:
         path = store.partial / remote.key
         return path, fetch(remote, path, line)
     path = _assembly(store, target)
-    with path.open("ab") as file, room(path, target.joined):
+    with room(path, target.joined), path.open("ab") as file:
         _join(store, target, file, line)
         file.flush()
         os.fsync(file.fileno())
@@ -279,4 +305,4 @@ def _tell_after(line: Line, before: Bytes, done: Bytes) -> None:
 
 
 def _assembly(store: Store, target: Target) -> Path:
-    return store.partial / f"{target.sha256 or target.pieces[0].remote.key}.joined"
+    return store.partial / f"{target.key}.joined"

@@ -59,6 +59,14 @@ class Line:
     pause: Callable[[float], None] = time.sleep
 
 
+class Stopped(DownloadFailed):
+    """Somebody asked for it."""
+
+
+class DiskFull(DownloadFailed):
+    """No other source would help."""
+
+
 class _Cut(Exception):
     """The line broke, or the server asks for patience: to be tried again."""
 
@@ -129,7 +137,7 @@ def fetch(remote: Remote, path: Path, line: Line) -> str:
     Raises DownloadFailed (what came stays, unless its checksum is wrong) and NotFound.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file, room(path, remote.size):
+    with room(path, remote.size), path.open("a+b") as file:
         partial = _Partial(file)
         partial.recall(line)
         _until_whole(remote, partial, line)
@@ -174,11 +182,20 @@ def _continue(remote: Remote, partial: _Partial, line: Line) -> None:
             for chunk in response.iter_raw():  # as they come: a chunk that waits to be full is lost in a cut
                 check_stop(line.stop)
                 partial.append(chunk)
+                if remote.size is not None and partial.done > remote.size:
+                    raise _too_much(remote, partial)
                 line.tell(partial.done)
-    except (httpx2.TransportError, httpx2.TooManyRedirects) as error:
+    except (httpx2.TooManyRedirects, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
+        raise DownloadFailed(f"{remote.url} cannot be fetched: {error}.") from error
+    except httpx2.TransportError as error:
         raise _Cut(str(error) or type(error).__name__) from error
     if partial.done < (total or 0):
         raise _Cut(f"the server ended after {partial.done} of {total} bytes")
+
+
+def _too_much(remote: Remote, partial: _Partial) -> DownloadFailed:
+    partial.begin_anew()
+    return DownloadFailed(f"{remote.url} sends more than the {remote.size} bytes announced. It was discarded.")
 
 
 def _is_whole(response: httpx2.Response, partial: _Partial) -> bool:
@@ -237,7 +254,7 @@ def _verified(remote: Remote, partial: Path, sha256: str) -> str:
 
 def check_stop(stop: threading.Event) -> None:
     if stop.is_set():
-        raise DownloadFailed("The download was stopped; what came stays.", "Pull again to go on.")
+        raise Stopped("The download was stopped; what came stays.", "Pull again to go on.")
 
 
 @contextmanager
@@ -251,7 +268,7 @@ def room(partial: Path, size: Bytes | None) -> Iterator[None]:
         done = partial.stat().st_size
         of = f" of {format_bytes(size)}" if size is not None else ""
         missing = f"{format_bytes(max(0, size - done))} more" if size is not None else "more room"
-        raise DownloadFailed(
+        raise DiskFull(
             f"The disk is full: {format_bytes(done)}{of} came and stays; {missing} is needed in {partial.parent}.",
             "Free that much and pull again: it goes on where it stopped.",
         ) from error

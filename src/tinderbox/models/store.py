@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tinderbox.models.card import Card
 
 
+LONGEST_FOLDER = 200  # bytes; file systems take 255
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A model on this machine. `path` is the (first) file, ready for an engine; `sha256` is that file's."""
@@ -63,8 +66,8 @@ class Store:
     """The models under one home folder. Several processes may use it at once."""
 
     def __init__(self, home: Path) -> None:
-        self.home = home
-        self.folder = home / "models"
+        self.home = home.absolute()
+        self.folder = self.home / "models"
 
     def blob(self, sha256: str) -> Path:
         return self.folder / "blobs" / f"sha256-{sha256}"
@@ -135,6 +138,8 @@ class Store:
         """Gives contents of the store a name. The last step of a download: what has a name is whole and checked."""
         text = str(name)
         with state.opened(self.home) as db, state.writing(db):
+            if not all(self.blob(blob.sha256).exists() for blob in blobs):
+                raise Conflict(f"What '{text}' needs was removed in the meantime.", "Get it again.")
             rows = db.execute("SELECT sha256 FROM model_files WHERE model = ? ORDER BY position", (text,)).fetchall()
             if rows and [row[0] for row in rows] != [blob.sha256 for blob in blobs]:
                 raise Conflict(f"'{text}' is another model already.", f"Remove it first: tinderbox rm {text}.")
@@ -158,7 +163,12 @@ class Store:
 
     def named(self, name: str) -> Path:
         """The folder of a name's links."""
-        return self.folder / "named" / name.replace("/", "~~").replace(":", "~")
+        plain = name.replace("/", "~~").replace(":", "~")
+        if len(plain.encode()) > LONGEST_FOLDER:
+            import hashlib
+
+            plain = hashlib.sha256(name.encode()).hexdigest()
+        return self.folder / "named" / plain
 
     def _read(self, db: sqlite3.Connection, where: str, *values: object) -> list[Stored]:
         files: dict[str, list[tuple[str, str, int]]] = {}
