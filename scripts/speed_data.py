@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from tinderbox.models.card import Card, Tensor
-from tinderbox.models.config_json import card_from_config
+from tinderbox.models.shapes import find_shape
 from tinderbox.plan.settings import Settings
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -21,7 +20,7 @@ class Measurement:
 
     box: str
     engine: str
-    shape: str
+    model: str
     card: Card
     settings: Settings
     depth: int
@@ -29,10 +28,6 @@ class Measurement:
     prefill: float | None
     decode: float | None
     source: str
-
-    @property
-    def model(self) -> str:
-        return self.shape
 
 
 def measurements() -> list[Measurement]:
@@ -42,7 +37,7 @@ def measurements() -> list[Measurement]:
 
 
 def _read(row: dict[str, str]) -> Measurement:
-    card = card_of(row["shape"], row["quant"], int(row["file_bytes"] or 0))
+    card = card_of(row["model"], row["quant"], row["engine"] == "llama.cpp", int(row["file_bytes"] or 0))
     settings = Settings(
         context=131072,
         parallel=int(row["parallel"]),
@@ -56,7 +51,7 @@ def _read(row: dict[str, str]) -> Measurement:
     return Measurement(
         box=row["box"],
         engine=row["engine"],
-        shape=row["shape"],
+        model=row["model"],
         card=card,
         settings=settings,
         depth=int(row["depth"]),
@@ -68,15 +63,9 @@ def _read(row: dict[str, str]) -> Measurement:
 
 
 @cache
-def _shapes() -> dict[str, dict[str, object]]:
-    shapes: dict[str, dict[str, object]] = json.loads((DATA / "shapes.json").read_text())
-    return shapes
-
-
-@cache
-def card_of(shape: str, quantisation: str, file_bytes: int = 0) -> Card:
+def card_of(model: str, quantisation: str, gguf: bool, file_bytes: int = 0) -> Card:
     """The model's card; where the file's size is known, what it has more or less is spread over the large tensors."""
-    card = card_from_config(_shapes()[shape], shape, quantisation)
+    card = find_shape(model, quantisation, gguf=gguf)
     if not file_bytes:
         return card
     tensors = tuple(_scaled(tensor, file_bytes / card.weights) for tensor in card.tensors)

@@ -7,6 +7,8 @@ settings already read. Encoders of pictures and sound, and heads that only specu
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tinderbox.models.card import Card, Layer, Tensor
 from tinderbox.models.compressed import Rule
 from tinderbox.models.mixes import Place
 from tinderbox.models.quantisation import tensor_bytes
+from tinderbox.models.safetensors import read_tensors
 
 LARGEST_CONFIG = 16 * 2**20
 _WRAPPED = ("text_config", "llm_config", "language_config", "thinker_config")
@@ -34,6 +37,8 @@ _ALIASES = {
 def read_config(path: Path, quantisation: str | None = None) -> Card:
     """The card of a `config.json`, or of the folder that holds one; `quantisation` as `--quant` has it.
 
+    Without one, safetensors files beside it say exactly what the weights take.
+
     Raises NotFound where there is no such file, BadModelFile for one that describes no model, WrongUsage for a
     quantisation that it cannot have.
     """
@@ -48,8 +53,24 @@ def read_config(path: Path, quantisation: str | None = None) -> Card:
         raise BadModelFile(f"{file} is no JSON: {error}.") from error
     if not isinstance(config, dict):
         raise BadModelFile(f"{file} holds no settings of a model.")
-    name = str(config.get("_name_or_path") or "") or file.resolve().parent.name
-    return card_from_config(config, name if file.name == "config.json" else file.stem, quantisation)
+    name = file.resolve().parent.name if file.name == "config.json" else file.stem.removesuffix("_config")
+    card = card_from_config(config, name, quantisation)
+    if quantisation is None and (stored := read_tensors(file.parent)):
+        return replace(card, tensors=_as_stored(card, stored))
+    return card
+
+
+# Encoders and heads that a language model's plan leaves out.
+_APART = re.compile(r"(vision|visual|audio|mm_projector|multi_modal_projector|embed_vision|mtp\.|\.mtp)")
+
+
+def _as_stored(card: Card, stored: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The card's tensors with their sizes in proportion, so that all together are exactly what the files hold."""
+    exact = sum(tensor.size for tensor in stored if not _APART.search(tensor.name))
+    counted = sum(tensor.size for tensor in card.tensors)
+    sizes = [tensor.size * exact // counted for tensor in card.tensors]
+    sizes[0] += exact - sum(sizes)
+    return tuple(replace(tensor, size=size) for tensor, size in zip(card.tensors, sizes, strict=True))
 
 
 def text_settings(config: Config) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tinderbox.plan.work import attention_flops, kv_bytes_read, tokens_seen
 
 Terms = dict[str, float]
 MICROSECOND = 1e-6
+NARROW = 2560  # rows shorter than this keep a kernel too short of work to fill the memory bus
 TILE = 32  # rows of a prompt that a kernel computes at once even if an expert was given fewer
 SHARED_TASTE = 0.75  # sequences agree on experts: B of them choose like B ** 0.75 independent ones
 
@@ -123,7 +124,7 @@ def decode_terms(card: Card, settings: Settings, hardware: Hardware) -> Terms:
     operations = 2.0 * batch * (shape.dense_elements + shape.expert_elements * shape.share)
     return {
         "dense": shape.dense / hardware.bandwidth,
-        "narrow": shape.half / hardware.bandwidth * min(1.0, (2048 / shape.width)),
+        "narrow": shape.half / hardware.bandwidth * min(1.0, (NARROW / shape.width) ** 2),
         "experts": shape.experts * touched(shape, batch) / hardware.bandwidth,
         "packed": shape.packed / hardware.bandwidth,
         "recurrent": shape.recurrent / hardware.bandwidth,
@@ -133,7 +134,6 @@ def decode_terms(card: Card, settings: Settings, hardware: Hardware) -> Terms:
         "batched_layers": shape.layers * many * MICROSECOND,
         "batched_routers": shape.routers * many * MICROSECOND,
         "arithmetic": many * operations / hardware.compute,
-        "attention": batch * sum(attention_flops(layer, settings.depth) for layer in card.layers) / hardware.compute,
     }
 
 
@@ -149,7 +149,7 @@ def prefill_terms(card: Card, settings: Settings, hardware: Hardware, depth: int
     routed = 2.0 * _at_rates(shape.experts_by_type, hardware)
     return {
         "dense": dense,
-        "narrow": dense * (2048 / shape.width),
+        "narrow": dense * min(1.0, NARROW / shape.width),
         "experts": routed * tokens * shape.share,
         "tiles": routed * pieces * used * TILE,
         "attention": attention / hardware.compute,
