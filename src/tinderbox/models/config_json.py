@@ -93,14 +93,30 @@ def card_from_config(config: Config, name: str, quantisation: str | None = None,
     if family not in families.FAMILIES:
         near = did_you_mean(str(family), families.FAMILIES)
         raise BadModelFile(f"{name}: models of the type '{family}' are not known here.", near)
+    _check(settings, name)
     try:
         blocks = list(families.build(settings))
         pieces = _outer_pieces(settings, blocks)
-    except (KeyError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
         raise BadModelFile(f"{name}: its configuration lacks or misstates {error}.") from error
     return _card(
         settings, name, (blocks, pieces), _rule(settings, tuple(block.layer for block in blocks), quantisation, gguf)
     )
+
+
+# The largest that is believed: a count of layers decides how long the reading takes.
+_LARGEST = {"num_hidden_layers": 1024, "hidden_size": 2**20, "vocab_size": 2**24, "num_attention_heads": 2**14}
+
+
+def _check(settings: Config, name: str) -> None:
+    """Refuses numbers that cannot be. Those that a family does not have are not asked for here."""
+    for key, value in settings.items():
+        wanted = key in _LARGEST and value is not None
+        is_count = type(value) is int and 0 <= value < 2**40
+        if wanted and not (is_count and 0 < value <= _LARGEST[key]):
+            raise BadModelFile(f"{name}: {key} is {str(value)[:40]}, which cannot be.")
+        if key.startswith(("num_", "n_")) and value is not None and not is_count:
+            raise BadModelFile(f"{name}: {key} is {str(value)[:40]}, which is no count.")
 
 
 def _card(settings: Config, name: str, made: tuple[list[Block], Pieces], named_rule: tuple[str, Rule]) -> Card:

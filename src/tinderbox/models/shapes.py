@@ -39,7 +39,7 @@ _KINDS = {letter: kind for kind, letter in LETTERS.items()}
 
 # What a name may carry that says nothing of the shape, in the order in which it is tried without.
 _ENDINGS = re.compile(
-    r"[-.](gguf|mlx|mtp|instruct|chat|it|base|hf|latest|qat|thinking|awq|gptq|int4|int8|fp8|nvfp4|mxfp4|bf16|f16|fp16|"
+    r"[-.](gguf|mlx|mtp|instruct|inst|chat|it|base|hf|latest|qat|thinking|awq|gptq|int4|int8|fp8|nvfp4|mxfp4|bf16|f16|fp16|"
     r"\dbit|autoround|ud|i1|t?q\d(-[01k])?(-(xl|[sml]))?|iq\d-\w+|\d{4}|v\d(\.\d)?|unsloth|dq)$"
 )
 _SIZE = re.compile(r"\d(\.\d+)?[bm]\b")

@@ -13,6 +13,8 @@ from tinderbox.plan.settings import Backend, Settings
 from tinderbox.units import Bytes
 
 _FLOAT = 4
+_QUANTISED = {"Q8_0", "Q5_0", "Q5_1", "Q4_0", "Q4_1", "IQ4_NL"}
+_ROTATIONS = 81920  # matrices that rotate keys and values before a quantised cache takes them
 _STREAM = 5  # rows of the residual stream's width that are alive beside the widest part
 
 
@@ -28,7 +30,8 @@ def compute_bytes(card: Card, settings: Settings) -> Bytes:
         logits = 0  # they find room where the masks were, which nothing needs any more
     stream = _STREAM if settings.flash_attention and not logits else _STREAM + 1
     widest = max(3 * card.sums.feed_forward, _experts(card), _attention(card, settings))
-    inputs = sum(masks) + _FLOAT * tokens * card.sums.per_layer_inputs + _value_indices(card, settings, tokens)
+    inputs = _ROTATIONS if settings.kv_type.upper() in _QUANTISED else 0
+    inputs += sum(masks) + _FLOAT * tokens * card.sums.per_layer_inputs + _value_indices(card, settings, tokens)
     return inputs + _FLOAT * tokens * (stream * card.embedding_length + 12) + max(logits, _FLOAT * tokens * widest)
 
 
