@@ -93,27 +93,39 @@ def test_a_sliding_layer_may_have_heads_of_another_length() -> None:
     assert full.key_length == 512
 
 
-def test_layers_that_read_another_layers_cache_have_none() -> None:
+def test_layers_that_read_another_layers_cache_have_none_of_their_own() -> None:
     pattern = (True, True, False, True, True, False)
+    keys = {"attention__sliding_window": 64, "attention__sliding_window_pattern": pattern}
 
-    assert kinds("gemma3n", 25, attention__sliding_window=64).endswith("F" + "N" * 5)
-    assert (
-        kinds(
-            "gemma4",
-            6,
-            attention__sliding_window=64,
-            attention__sliding_window_pattern=pattern,
-            attention__shared_kv_layers=2,
-        )
-        == "SSFSNN"
-    )
+    early, late = layers("gemma3n", 25, attention__sliding_window=64)[19:21]
+    shared = [layer.shares_cache for layer in layers("gemma4", 6, attention__shared_kv_layers=2, **keys)]
+
+    assert (early.shares_cache, late.shares_cache) == (False, True)
+    assert shared == [False] * 4 + [True] * 2
+
+
+def test_an_indexer_keeps_a_row_a_token_where_it_picks_for_itself() -> None:
+    keys = {"attention__indexer__key_length": 128, "attention__indexer__head_count": 32}
+
+    (own, borrowed) = layers("glm-dsa", 2, attention__indexer__types=(1, 0), **keys)
+
+    assert (own.index_length, own.index_heads, borrowed.index_length) == (128, 32, 0)
+
+
+def test_a_compressed_cache_keeps_one_row_for_many_tokens() -> None:
+    keys = {"attention__indexer__key_length": 128, "attention__sliding_window": 128}
+
+    plain, fine, coarse = layers("deepseek4", 3, attention__compress_ratios=(0, 4, 128), **keys)
+
+    assert [layer.ratio for layer in (plain, fine, coarse)] == [0, 4, 128]
+    assert [layer.index_length for layer in (plain, fine, coarse)] == [0, 128, 0]
 
 
 def test_latent_attention_keeps_keys_only() -> None:
     keys = {"attention__key_length": 576, "attention__value_length": 512, "attention__head_count_kv": 1}
     (layer,) = layers("deepseek2", 1, attention__key_length_mla=192, attention__value_length_mla=128, **keys)
 
-    assert layer == Layer(LATENT, 8, 1, 576, 0)
+    assert layer == Layer(LATENT, 8, 1, 576, 512)  # the values are the first 512 of the keys
 
 
 def test_an_old_file_of_a_latent_model_is_cached_in_full() -> None:

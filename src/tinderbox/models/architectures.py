@@ -98,14 +98,16 @@ def layers_of(architecture: str, metadata: Mapping[str, object]) -> tuple[Layer,
     feeds_forward = _feeds_forward(keys, rules, count)
     layers: list[Layer] = []
     for i, layer in enumerate(full):
-        if i >= caching or feeds_forward[i] or (not recurrent[i] and not layer.kv_heads):
+        if i >= own or feeds_forward[i] or (not recurrent[i] and not layer.kv_heads):
             layers.append(Layer(Attention.NONE, heads=layer.heads))
+        elif i >= caching:
+            layers.append(replace(_slid(keys, layer, rules) if slides[i] else layer, shares_cache=True))
         elif recurrent[i]:
             beside = rules.recurrent == "beside"
             layers.append(replace(layer, state=state.state, convolution=state.convolution) if beside else state)
         else:
             layers.append(_slid(keys, layer, rules) if slides[i] else layer)
-    return tuple(layers)
+    return tuple(_indexed(keys, layers))
 
 
 class _Keys:
@@ -148,7 +150,7 @@ def _full_attention(keys: _Keys, count: int) -> list[Layer]:
     length = keys.number("embedding_length") // heads[0] if count and heads[0] else 0
     key, value = keys.number("attention.key_length", length), keys.number("attention.value_length", length)
     latent = keys.number("attention.key_length_mla") > 0 and keys.number("attention.value_length_mla") > 0
-    kind, value = (Attention.LATENT, 0) if latent else (Attention.FULL, value)
+    kind = Attention.LATENT if latent else Attention.FULL
     return [Layer(kind, heads[i], kv_heads[i], key, value) for i in range(count)]
 
 
@@ -171,6 +173,29 @@ def _slid(keys: _Keys, full: Layer, rules: Architecture) -> Layer:
     key = keys.number("attention.key_length_swa", full.key_length)
     value = keys.number("attention.value_length_swa", full.value_length)
     return replace(full, attention=Attention.SLIDING, window=window, key_length=key, value_length=value)
+
+
+def _indexed(keys: _Keys, layers: list[Layer]) -> list[Layer]:
+    """Layers with an indexer that picks the tokens to look at keep a row for it, and DeepSeek V4's compress theirs."""
+    length, heads = keys.number("attention.indexer.key_length"), keys.number("attention.indexer.head_count")
+    if not length:
+        return layers
+    count = len(layers)
+    if keys.architecture == "deepseek4":
+        window = keys.number("attention.sliding_window")
+        return [
+            replace(layer, attention=Attention.LATENT, window=window, ratio=ratio, index_length=length * (ratio == 4))
+            for layer, ratio in zip(layers, keys.each("attention.compress_ratios", count, (0,) * count), strict=True)
+        ]
+    indexing = keys.each("attention.indexer.types", count, (1,) * count)
+    first = keys.number("leading_dense_block_count") if keys.architecture == "minimax-m3" else 0
+    extra = layers[0].value_length if keys.architecture == "minimax-m3" else 0  # a row of values that nothing reads
+    return [
+        replace(layer, index_length=length + extra, index_heads=heads)
+        if i >= first and indexing[i] and layer.attention in (Attention.LATENT, Attention.FULL)
+        else layer
+        for i, layer in enumerate(layers)
+    ]
 
 
 def _recurrent(keys: _Keys, rules: Architecture, full: list[Layer]) -> tuple[bool, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import prod
 
@@ -33,13 +34,24 @@ class Tensor:
         return prod(self.shape)
 
     @property
+    def layer(self) -> int | None:
+        """The number of the layer that it belongs to; None for what stands outside them."""
+        parts = self.name.split(".", 2)
+        return int(parts[1]) if parts[0] == "blk" and len(parts) > 1 and parts[1].isdigit() else None
+
+    @property
     def is_routed_expert(self) -> bool:
         return "_exps." in self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer's cache: heads and lengths in elements; `state` and `convolution` in elements a sequence."""
+    """One layer's cache: heads and lengths in elements; `state` and `convolution` in elements a sequence.
+
+    `ratio` is how many tokens share one row of the cache (0: there is no such cache beside the window).
+    `index_length` is the row a token keeps for an indexer of `index_heads` that picks what is looked at. A layer that
+    `shares_cache` reads an earlier layer's and has none.
+    """
 
     attention: Attention
     heads: int = 0
@@ -49,11 +61,53 @@ class Layer:
     window: int = 0
     state: int = 0
     convolution: int = 0
+    ratio: int = 1
+    index_length: int = 0
+    index_heads: int = 0
+    shares_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What the tensors that an engine loads add up to, counted once: plans are made by the thousand.
+
+    `aligned` is their size in buffers where each starts at a multiple of 32 bytes, `embedding` that of `token_embd`.
+    The widths are of the widest dense feed-forward, the routed experts, and the inputs that each layer adds.
+    """
+
+    aligned: Bytes
+    embedding: Bytes
+    is_tied: bool
+    feed_forward: int
+    expert: int
+    per_layer_inputs: int
+
+
+def sums_of(tensors: Iterable[Tensor]) -> Sums:
+    aligned = embedding = feed_forward = expert = inputs = 0
+    tied = True
+    for tensor in tensors:
+        name, size = tensor.name, -(-tensor.size // 32) * 32
+        aligned += size
+        if name == "token_embd.weight":
+            embedding = size
+        elif name == "output.weight":
+            tied = False
+        elif name.endswith("ffn_down.weight"):
+            feed_forward = max(feed_forward, tensor.shape[0])
+        elif name.endswith("ffn_down_exps.weight"):
+            expert = max(expert, tensor.shape[0])
+        elif name == "per_layer_model_proj.weight":
+            inputs = tensor.shape[-1]
+    return Sums(aligned, embedding, tied, feed_forward, expert, inputs)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A model's shape. Made once by a reader, printable as JSON; what follows from its parts is a property."""
+    """A model's shape. Made once by a reader, printable as JSON; what follows from its parts is a property.
+
+    The last `guessing_layers` only guess ahead (multi-token prediction); engines leave them out unless told.
+    """
 
     name: str
     architecture: str
@@ -65,8 +119,21 @@ class Card:
     tensors: tuple[Tensor, ...]
     experts: int = 0
     experts_used: int = 0
+    guessing_layers: int = 0
     template: str | None = None
     licence: str | None = None
+    sums: Sums = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sums", sums_of(self.used_tensors))
+
+    @property
+    def used_tensors(self) -> tuple[Tensor, ...]:
+        """Those that an engine loads: not the layers that only guess ahead."""
+        if not self.guessing_layers:
+            return self.tensors
+        first = len(self.layers) - self.guessing_layers
+        return tuple(tensor for tensor in self.tensors if tensor.layer is None or tensor.layer < first)
 
     @property
     def parameters(self) -> int:

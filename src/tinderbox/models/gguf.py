@@ -93,6 +93,7 @@ def _card(path: Path, metadata: Mapping[str, Value], tensors: tuple[Tensor, ...]
         tensors=tensors,
         experts=_number(metadata, f"{architecture}.expert_count"),
         experts_used=_number(metadata, f"{architecture}.expert_used_count"),
+        guessing_layers=min(len(layers), _number(metadata, f"{architecture}.nextn_predict_layers")),
         template=_text(metadata, "tokenizer.chat_template"),
         licence=_text(metadata, "general.license"),
     )

@@ -1,0 +1,117 @@
+"""Ask the llama.cpp inside the shipped engine what a model would take: one model and its settings on a child's stdin.
+
+The extension module exports llama.cpp's C interface; this reads it with ctypes. `llama_get_memory_breakdown` returns
+a C++ map, whose nodes (libstdc++) are walked. Linux on x86-64 or aarch64 only; the results are data in the tests.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+KV = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "iq4_nl": 20}
+
+
+class ModelParams(c.Structure):
+    _fields_ = (
+        [(name, c.c_void_p) for name in ("devices", "overrides")]
+        + [(name, c.c_int32) for name in ("n_gpu_layers", "split_mode", "load_mode", "lazy_mode", "main_gpu")]
+        + [(name, c.c_void_p) for name in ("tensor_split", "progress", "progress_data", "kv_overrides")]
+        + [(n, c.c_bool) for n in ("vocab_only", "check", "use_extra_bufts", "no_host", "no_alloc", "load_mtp")]
+    )
+
+
+class ContextParams(c.Structure):
+    _fields_ = (
+        [(n, c.c_uint32) for n in ("n_ctx", "n_batch", "n_ubatch", "n_seq_max", "n_rs_seq", "n_outputs_max", "per_seq")]
+        + [(n, c.c_int32) for n in ("threads", "threads_batch", "type", "rope", "pooling", "attention", "flash_attn")]
+        + [(n, c.c_float) for n in ("base", "scale", "ext", "attn", "fast", "slow")]
+        + [("yarn_orig", c.c_uint32), ("defrag", c.c_float)]
+        + [("eval", c.c_void_p), ("eval_data", c.c_void_p), ("type_k", c.c_int), ("type_v", c.c_int)]
+        + [("moe_cache", c.c_size_t), ("abort", c.c_void_p), ("abort_data", c.c_void_p)]
+        + [(n, c.c_bool) for n in ("embeddings", "offload_kqv", "no_perf", "op_offload", "swa_full", "kv_unified")]
+        + [("samplers", c.c_void_p), ("n_samplers", c.c_size_t), ("other", c.c_void_p)]
+    )
+
+
+class Node(c.Structure):
+    """A node of std::map<buffer type, {model, context, compute}>."""
+
+
+Node._fields_ = [
+    ("color", c.c_size_t),
+    ("parent", c.POINTER(Node)),
+    ("left", c.POINTER(Node)),
+    ("right", c.POINTER(Node)),
+    ("key", c.c_void_p),
+    ("model", c.c_size_t),
+    ("context", c.c_size_t),
+    ("compute", c.c_size_t),
+]
+
+
+class Map(c.Structure):
+    _fields_ = [("compare", c.c_size_t), ("header", c.c_size_t), ("root", c.POINTER(Node)), ("rest", c.c_size_t * 3)]
+
+
+def library() -> c.CDLL:
+    spec = importlib.util.find_spec("xllamacpp")
+    if spec is None or spec.origin is None:
+        raise SystemExit("xllamacpp is not installed")
+    lib = c.PyDLL(str(next(Path(spec.origin).parent.glob("xllamacpp*.so"))))
+    lib.llama_model_default_params.restype = ModelParams
+    lib.llama_context_default_params.restype = ContextParams
+    lib.llama_model_load_from_file.argtypes = [c.c_char_p, ModelParams]
+    lib.llama_model_load_from_file.restype = c.c_void_p
+    lib.llama_init_from_model.argtypes = [c.c_void_p, ContextParams]
+    lib.llama_init_from_model.restype = c.c_void_p
+    lib.breakdown = lib._Z26llama_get_memory_breakdownPK13llama_context
+    lib.breakdown.restype = Map
+    lib.breakdown.argtypes = [c.c_void_p]
+    lib.llama_free.argtypes = [c.c_void_p]
+    return lib
+
+
+def walk(node: Any) -> list[tuple[int, int, int]]:
+    if not node:
+        return []
+    here = node.contents
+    return [*walk(here.left), (here.model, here.context, here.compute), *walk(here.right)]
+
+
+def ask(lib: c.CDLL, model: int, row: dict[str, Any]) -> dict[str, int] | None:
+    params = lib.llama_context_default_params()
+    params.n_ctx, params.n_ubatch, params.n_seq_max = row["context"], row["ubatch"], row["sequences"]
+    params.n_batch, params.n_outputs_max = max(2048, row["ubatch"]), row["outputs"]
+    params.type_k = params.type_v = KV[row["kv_type"]]
+    params.flash_attn, params.kv_unified = int(row["flash_attention"]), bool(row["unified"])
+    params.no_perf, params.swa_full = True, False
+    context = lib.llama_init_from_model(model, params)
+    if not context:
+        return None
+    parts = walk(lib.breakdown(context).root)
+    lib.llama_free(context)
+    names = ("weights_bytes", "context_bytes", "compute_bytes")
+    return {name: sum(part[index] for part in parts) for index, name in enumerate(names)}
+
+
+def main() -> None:
+    question = json.load(sys.stdin)
+    lib = library()
+    lib.llama_backend_init()
+    params = lib.llama_model_default_params()
+    loads = bool(question.get("load"))  # a model small enough to be really loaded, as our engine loads it
+    params.no_alloc, params.use_extra_bufts, params.load_mode = not loads, loads, 0
+    model = lib.llama_model_load_from_file(question["file"].encode(), params)
+    if not model:
+        raise SystemExit(f"the engine refuses {question['file']}")
+    json.dump([ask(lib, model, row) for row in question["rows"]], sys.stdout)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
