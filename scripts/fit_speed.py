@@ -33,6 +33,8 @@ DECODE_GUESS = {
     "packed": 0.5,
     "recurrent": 0.5,
     "cache": 1.35,
+    "batched_cache": 1.25,
+    "states": 1.5,
     "layers": 25.0,
     "routers": 35.0,
     "batched_layers": 60.0,
@@ -41,7 +43,7 @@ DECODE_GUESS = {
 }
 PREFILL_GUESS = {
     "dense": 4.0,
-    "narrow": 0.0,
+    "narrow": 1.0,
     "experts": 7.0,
     "tiles": 1.0,
     "attention": 1.2,
@@ -52,14 +54,15 @@ PREFILL_GUESS = {
     "cache": 1.3,
     "layers": 60.0,
 }
-SCALES = {"narrow": 0.5, "packed": 0.5, "attention": 4.0}
-PULL = 0.02
+SCALES = {"narrow": 0.5, "packed": 0.5, "attention": 3.0, "softmax": 150.0}
+PULL = 0.01
 DOUBT = 0.1  # a relative error above which a row begins to lose weight
 FEW = 3  # models below which an interval is not trusted to be narrower than WIDE
 WIDE = 0.3
 
 # A processor without graphics: nobody has fitted it, so its interval is wide until it has run something here.
 CPU_DECODE = DECODE_GUESS | {"dense": 1.3, "experts": 1.4, "cache": 2.0, "layers": 15.0, "routers": 15.0} | {
+    "batched_cache": 2.0,
     "batched_layers": 5.0,
     "batched_routers": 5.0,
     "arithmetic": 2.0,
@@ -110,8 +113,8 @@ def step_seconds(row: Measurement) -> float | None:
 def fit(found: list[Sample], guess: Prices) -> Prices:
     """Coordinate descent to the constants that explain these samples best."""
     names = list(guess)
-    rows = Counter(sample.model for sample in found)
-    weights = [1 / math.sqrt(rows[sample.model]) for sample in found]
+    rows = Counter((sample.model, sample.kind) for sample in found)
+    weights = [1 / math.sqrt(rows[sample.model, sample.kind]) for sample in found]
     matrix = [[sample.terms[name] / sample.seconds for name in names] for sample in found]
     constants = [guess[name] for name in names]
     spans = [SCALES.get(name, guess[name]) for name in names]

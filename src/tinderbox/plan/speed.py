@@ -27,7 +27,7 @@ HOP = 50e-6  # seconds for one token's activations to reach the next box where l
 _ALIASES = {"ollama": "llama.cpp", "llamacpp": "llama.cpp", "lmstudio": "llama.cpp", "mlx-lm": "mlx", "rapid-mlx": "mlx"}
 _SERVING = ("vllm", "sglang", "trtllm")
 _UNPACKS = ("vllm", "sglang", "mlx")  # these compute in 16 bits whatever the weights are kept in
-_BYTES = ("dense", "narrow", "experts", "packed", "recurrent", "cache")
+_BYTES = ("dense", "narrow", "experts", "packed", "recurrent", "cache", "batched_cache", "states")
 _LAUNCHES = ("layers", "routers", "batched_layers", "batched_routers")
 
 

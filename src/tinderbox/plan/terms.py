@@ -7,9 +7,10 @@ constant of `efficiency`: how many times longer than perfect it really takes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinderbox.models.card import Attention, Card, Layer
+from tinderbox.plan.cache import padded
 from tinderbox.plan.settings import Settings
 from tinderbox.plan.work import attention_flops, kv_bytes_read, tokens_seen
 
@@ -120,7 +121,8 @@ def decode_terms(card: Card, settings: Settings, hardware: Hardware) -> Terms:
     """One step of `settings.parallel` sequences, each with `settings.depth` tokens before it."""
     shape, batch = shape_of(card), settings.parallel
     many = batch > 1
-    cache = kv_bytes_read(card, settings.depth, settings.kv_type) * batch
+    states = state_bytes(card) * batch
+    cache = cache_bytes(card, settings, settings.depth) * batch
     operations = 2.0 * batch * (shape.dense_elements + shape.expert_elements * shape.share)
     return {
         "dense": shape.dense / hardware.bandwidth,
@@ -128,13 +130,35 @@ def decode_terms(card: Card, settings: Settings, hardware: Hardware) -> Terms:
         "experts": shape.experts * touched(shape, batch) / hardware.bandwidth,
         "packed": shape.packed / hardware.bandwidth,
         "recurrent": shape.recurrent / hardware.bandwidth,
-        "cache": cache / hardware.bandwidth,
+        "cache": (not many) * cache / hardware.bandwidth,
+        "batched_cache": many * cache / hardware.bandwidth,
+        "states": states / hardware.bandwidth,
         "layers": shape.layers * MICROSECOND,
         "routers": shape.routers * MICROSECOND,
         "batched_layers": shape.layers * many * MICROSECOND,
         "batched_routers": shape.routers * many * MICROSECOND,
         "arithmetic": many * operations / hardware.compute,
     }
+
+
+def cache_bytes(card: Card, settings: Settings, depth: int) -> int:
+    """Keys and values that one sequence's token reads. With several sequences llama.cpp reads all that a sliding layer
+    keeps of each: the window and a batch beside it."""
+    if settings.engine == "llama.cpp" and settings.parallel > 1:
+        layers = tuple(_as_kept(layer, settings.ubatch) for layer in card.layers)
+        card = replace(card, layers=layers)
+    return kv_bytes_read(card, depth, settings.kv_type) - state_bytes(card)
+
+
+def _as_kept(layer: Layer, ubatch: int) -> Layer:
+    if layer.attention is not Attention.SLIDING:
+        return layer
+    return replace(layer, window=padded(layer.window + ubatch))
+
+
+def state_bytes(card: Card) -> int:
+    """Recurrent states that a token reads and writes back."""
+    return sum(8 * (layer.state + layer.convolution) for layer in card.layers if layer.attention is Attention.RECURRENT)
 
 
 def prefill_terms(card: Card, settings: Settings, hardware: Hardware, depth: int = 0) -> Terms:
@@ -157,7 +181,7 @@ def prefill_terms(card: Card, settings: Settings, hardware: Hardware, depth: int
         "scores": 0.0 if settings.flash_attention else 4.0 * _scores(card, depth + settings.prompt // 2) * tokens / bandwidth,
         "recurrent": _recurrent_flops(card) * tokens / hardware.compute,
         "weights": pieces * (shape.dense + used * shape.experts) / bandwidth,
-        "cache": pieces * kv_bytes_read(card, depth + settings.prompt // 2, settings.kv_type) / bandwidth,
+        "cache": pieces * cache_bytes(card, replace(settings, parallel=1), depth + settings.prompt // 2) / bandwidth,
         "layers": pieces * shape.layers * MICROSECOND,
     }
 
