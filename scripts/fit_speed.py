@@ -61,13 +61,17 @@ FEW = 3  # models below which an interval is not trusted to be narrower than WID
 WIDE = 0.3
 
 # A processor without graphics: nobody has fitted it, so its interval is wide until it has run something here.
-CPU_DECODE = DECODE_GUESS | {"dense": 1.3, "experts": 1.4, "cache": 2.0, "layers": 15.0, "routers": 15.0} | {
-    "batched_cache": 2.0,
-    "batched_layers": 5.0,
-    "batched_routers": 5.0,
-    "arithmetic": 2.0,
-    "recurrent": 0.2,
-}
+CPU_DECODE = (
+    DECODE_GUESS
+    | {"dense": 1.3, "experts": 1.4, "cache": 2.0, "layers": 15.0, "routers": 15.0}
+    | {
+        "batched_cache": 2.0,
+        "batched_layers": 5.0,
+        "batched_routers": 5.0,
+        "arithmetic": 2.0,
+        "recurrent": 0.2,
+    }
+)
 CPU_PREFILL = PREFILL_GUESS | {"dense": 2.0, "experts": 3.0, "attention": 2.0, "softmax": 20.0, "layers": 20.0}
 
 
@@ -94,7 +98,7 @@ def samples(rows: Iterable[Measurement]) -> list[Sample]:
             found.append(Sample(kind, group, row.model, terms, step))
         if row.prefill is not None:
             seconds = row.settings.prompt * row.settings.parallel / row.prefill
-            terms = prefill_terms(row.card, row.settings, hardware, row.settings.depth)
+            terms = prefill_terms(row.card, row.settings, hardware)
             found.append(Sample(Kind.PREFILL, group, row.model, terms, seconds))
     return found
 
@@ -122,7 +126,9 @@ def fit(found: list[Sample], guess: Prices) -> Prices:
     rests = [sum(a * x for a, x in zip(line, constants, strict=True)) - 1.0 for line in matrix]
     for turn in range(300):
         if turn % 50 == 49:  # rows far off count for less: kernels of old builds, boxes that throttle
-            trusts = [weight * min(1.0, DOUBT / max(abs(rest), 1e-9)) for weight, rest in zip(weights, rests, strict=True)]
+            trusts = [
+                weight * min(1.0, DOUBT / max(abs(rest), 1e-9)) for weight, rest in zip(weights, rests, strict=True)
+            ]
         for j, name in enumerate(names):
             pull = PULL / spans[j] ** 2
             top = pull * (guess[name] - constants[j])
@@ -199,7 +205,7 @@ def written(fitted: dict[tuple[str, str], Fitted]) -> str:
         "# Where nothing was measured: what physics would expect.",
         f"GUESS = {_entry(DECODE_GUESS, PREFILL_GUESS, {}, 0, 0)}",
         "",
-        "EFFICIENCY = {",
+        "EFFICIENCY: dict[tuple[str, str], Efficiency] = {",
         f'    ("cpu", "llama.cpp"): {_entry(CPU_DECODE, CPU_PREFILL, {}, 0, 0)},',
     ]
     for group, one in fitted.items():

@@ -4,40 +4,40 @@ from tinderbox.plan.prices import Efficiency
 
 # Where nothing was measured: what physics would expect.
 GUESS = Efficiency(
-        decode={
-            "dense": 1.250,
-            "narrow": 0.000,
-            "experts": 1.150,
-            "packed": 0.500,
-            "recurrent": 0.500,
-            "cache": 1.350,
-            "batched_cache": 1.250,
-            "states": 1.500,
-            "layers": 25.000,
-            "routers": 35.000,
-            "batched_layers": 60.000,
-            "batched_routers": 100.000,
-            "arithmetic": 3.000,
-        },
-        prefill={
-            "dense": 4.000,
-            "narrow": 1.000,
-            "experts": 7.000,
-            "tiles": 1.000,
-            "attention": 1.200,
-            "softmax": 450.000,
-            "scores": 1.500,
-            "recurrent": 4.000,
-            "weights": 1.000,
-            "cache": 1.300,
-            "layers": 60.000,
-        },
-        spreads={},
-        models=0,
-        rows=0,
-    )
+    decode={
+        "dense": 1.250,
+        "narrow": 0.000,
+        "experts": 1.150,
+        "packed": 0.500,
+        "recurrent": 0.500,
+        "cache": 1.350,
+        "batched_cache": 1.250,
+        "states": 1.500,
+        "layers": 25.000,
+        "routers": 35.000,
+        "batched_layers": 60.000,
+        "batched_routers": 100.000,
+        "arithmetic": 3.000,
+    },
+    prefill={
+        "dense": 4.000,
+        "narrow": 1.000,
+        "experts": 7.000,
+        "tiles": 1.000,
+        "attention": 1.200,
+        "softmax": 450.000,
+        "scores": 1.500,
+        "recurrent": 4.000,
+        "weights": 1.000,
+        "cache": 1.300,
+        "layers": 60.000,
+    },
+    spreads={},
+    models=0,
+    rows=0,
+)
 
-EFFICIENCY = {
+EFFICIENCY: dict[tuple[str, str], Efficiency] = {
     ("cpu", "llama.cpp"): Efficiency(
         decode={
             "dense": 1.300,

@@ -8,6 +8,7 @@ constant of `efficiency`: how many times longer than perfect it really takes.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from tinderbox.models.card import Attention, Card, Layer
 from tinderbox.plan.cache import padded
@@ -61,8 +62,9 @@ class Shape:
     count: int
 
 
+@lru_cache(maxsize=64)
 def shape_of(card: Card) -> Shape:
-    """What the terms ask of a card."""
+    """What the terms ask of a card. Kept for the cards seen last: a table of plans asks for the same ones again."""
     tied = not any(tensor.name == "output.weight" for tensor in card.tensors)
     carrying = {f"blk.{i}" for i, layer in enumerate(card.layers) if _carries_state(layer)}
     dense = experts = packed = recurrent = half = elements = routed = routers = 0
@@ -82,14 +84,14 @@ def shape_of(card: Card) -> Shape:
         if name != head:
             by_type = experts_by_type if routes else dense_by_type
             by_type[tensor.type] = by_type.get(tensor.type, 0) + count
-        packed += (_share(card) if routes else 1) * size if tensor.type.startswith("IQ") else 0
+        packed += int(size * (_share(card) if routes else 1)) if tensor.type.startswith("IQ") else 0
         half += 0 if routes or tensor.type not in ("BF16", "F16") else size
         if name.rsplit(".", 2)[0] in carrying and ("attn_" in name or "ssm_" in name):
             recurrent += size if count else 0
     return Shape(
         dense,
         experts,
-        int(packed),
+        packed,
         recurrent,
         elements,
         routed,
@@ -117,9 +119,9 @@ def touched(shape: Shape, tokens: float) -> float:
     return 1 - (1 - shape.share) ** (tokens**SHARED_TASTE) if shape.count else 0.0
 
 
-def decode_terms(card: Card, settings: Settings, hardware: Hardware) -> Terms:
+def decode_terms(card: Card, settings: Settings, hardware: Hardware, shape: Shape | None = None) -> Terms:
     """One step of `settings.parallel` sequences, each with `settings.depth` tokens before it."""
-    shape, batch = shape_of(card), settings.parallel
+    shape, batch = shape or shape_of(card), settings.parallel
     many = batch > 1
     states = state_bytes(card) * batch
     cache = cache_bytes(card, settings, settings.depth) * batch
@@ -161,9 +163,9 @@ def state_bytes(card: Card) -> int:
     return sum(8 * (layer.state + layer.convolution) for layer in card.layers if layer.attention is Attention.RECURRENT)
 
 
-def prefill_terms(card: Card, settings: Settings, hardware: Hardware, depth: int = 0) -> Terms:
-    """Reading `settings.prompt` tokens for each of the sequences on top of `depth`, in pieces of `settings.ubatch`."""
-    shape, bandwidth = shape_of(card), hardware.bandwidth
+def prefill_terms(card: Card, settings: Settings, hardware: Hardware, shape: Shape | None = None) -> Terms:
+    """Reading `settings.prompt` tokens for each sequence on top of `settings.depth`, in pieces of `settings.ubatch`."""
+    shape, bandwidth, depth = shape or shape_of(card), hardware.bandwidth, settings.depth
     tokens = settings.prompt * settings.parallel
     piece = min(settings.ubatch, tokens)
     pieces = tokens / piece
@@ -178,7 +180,9 @@ def prefill_terms(card: Card, settings: Settings, hardware: Hardware, depth: int
         "tiles": routed * pieces * used * TILE,
         "attention": attention / hardware.compute,
         "softmax": _scores(card, depth + settings.prompt // 2) * tokens / hardware.compute,
-        "scores": 0.0 if settings.flash_attention else 4.0 * _scores(card, depth + settings.prompt // 2) * tokens / bandwidth,
+        "scores": 0.0
+        if settings.flash_attention
+        else 4.0 * _scores(card, depth + settings.prompt // 2) * tokens / bandwidth,
         "recurrent": _recurrent_flops(card) * tokens / hardware.compute,
         "weights": pieces * (shape.dense + used * shape.experts) / bandwidth,
         "cache": pieces * cache_bytes(card, replace(settings, parallel=1), depth + settings.prompt // 2) / bandwidth,
