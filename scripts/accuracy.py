@@ -55,8 +55,9 @@ def score(fitted: dict[tuple[str, str], Fitted], wanted: Wanted) -> Score:
 
 
 def _spread_without(one: Fitted, sample: Sample) -> float:
-    others = [(other, miss) for other, miss in one.misses if other.kind is sample.kind and other.model != sample.model]
-    return spread_of([miss for _, miss in others], len({other.model for other, _ in others}))
+    return spread_of(
+        [(other, m) for other, m in one.misses if other.kind is sample.kind and other.model != sample.model]
+    )
 
 
 def of(kind: Kind, family: str | None = None, engine: str | None = None) -> Wanted:

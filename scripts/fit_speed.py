@@ -152,22 +152,22 @@ class Fitted:
 
     @property
     def spreads(self) -> dict[str, float]:
-        return {kind.value: spread_of([miss for sample, miss in self._of(kind)], self._models(kind)) for kind in Kind}
-
-    def _of(self, kind: Kind) -> list[tuple[Sample, float]]:
-        return [(sample, miss) for sample, miss in self.misses if sample.kind is kind]
-
-    def _models(self, kind: Kind) -> int:
-        return len({sample.model for sample, _ in self._of(kind)})
+        return {kind.value: spread_of([one for one in self.misses if one[0].kind is kind]) for kind in Kind}
 
 
-def spread_of(misses: list[float], models: int) -> float:
-    """What 80 % of the misses stay within; wide where too few models were seen to say."""
-    if models < 2:
+def spread_of(misses: list[tuple[Sample, float]]) -> float:
+    """What 80 % of the misses stay within, each model by the root of its rows; wide where too few models were seen."""
+    rows = Counter(sample.model for sample, _ in misses)
+    if len(rows) < 2:
         return UNKNOWN
-    ordered = sorted(abs(miss) for miss in misses)
-    reached = ordered[min(len(ordered) - 1, math.ceil(0.8 * len(ordered)))]
-    return max(reached, WIDE) if models < FEW else reached
+    ordered = sorted((abs(miss), 1 / math.sqrt(rows[sample.model])) for sample, miss in misses)
+    wanted = 0.8 * sum(weight for _, weight in ordered)
+    passed = 0.0
+    for miss, weight in ordered:
+        passed += weight
+        if passed >= wanted:
+            return max(miss, WIDE) if len(rows) < FEW else miss
+    return ordered[-1][0]
 
 
 def fit_group(found: list[Sample]) -> Fitted:
@@ -203,7 +203,7 @@ def written(fitted: dict[tuple[str, str], Fitted]) -> str:
         "from tinderbox.plan.prices import Efficiency",
         "",
         "# Where nothing was measured: what physics would expect.",
-        f"GUESS = {_entry(DECODE_GUESS, PREFILL_GUESS, {}, 0, 0)}",
+        "GUESS = " + _entry(DECODE_GUESS, PREFILL_GUESS, {}, 0, 0).replace("\n    ", "\n"),
         "",
         "EFFICIENCY: dict[tuple[str, str], Efficiency] = {",
         f'    ("cpu", "llama.cpp"): {_entry(CPU_DECODE, CPU_PREFILL, {}, 0, 0)},',

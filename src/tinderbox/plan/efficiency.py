@@ -101,7 +101,7 @@ EFFICIENCY: dict[tuple[str, str], Efficiency] = {
             "layers": 60.000,
         },
         spreads={
-            "decode": 0.144,
+            "decode": 0.136,
             "batched": 0.500,
             "prefill": 0.500,
         },
@@ -175,7 +175,7 @@ EFFICIENCY: dict[tuple[str, str], Efficiency] = {
             "layers": 61.113,
         },
         spreads={
-            "decode": 0.055,
+            "decode": 0.065,
             "batched": 0.127,
             "prefill": 0.127,
         },
@@ -249,8 +249,8 @@ EFFICIENCY: dict[tuple[str, str], Efficiency] = {
             "layers": 78.948,
         },
         spreads={
-            "decode": 0.183,
-            "batched": 0.197,
+            "decode": 0.181,
+            "batched": 0.199,
             "prefill": 0.302,
         },
         models=13,
@@ -323,9 +323,9 @@ EFFICIENCY: dict[tuple[str, str], Efficiency] = {
             "layers": 90.818,
         },
         spreads={
-            "decode": 0.512,
+            "decode": 0.416,
             "batched": 0.500,
-            "prefill": 0.307,
+            "prefill": 0.242,
         },
         models=13,
         rows=53,
@@ -360,9 +360,9 @@ EFFICIENCY: dict[tuple[str, str], Efficiency] = {
             "layers": 62.477,
         },
         spreads={
-            "decode": 0.141,
+            "decode": 0.157,
             "batched": 0.500,
-            "prefill": 0.357,
+            "prefill": 0.493,
         },
         models=11,
         rows=269,
