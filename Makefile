@@ -7,22 +7,22 @@ MODEL ?= smollm2:135m
 .PHONY: run test check bench install dev lock format
 
 $(VENV)/installed: requirements.lock pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	touch $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
 
 $(VENV)/dev-installed: $(VENV)/installed requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
 
 install: $(VENV)/installed
 
 dev: $(VENV)/dev-installed
 
 run: install
-	$(BIN)/tinderbox pull $(MODEL)
-	$(BIN)/tinderbox up --model $(MODEL) --ask "What is a tinderbox? Answer in one sentence." $(if $(ONCE),--once)
+	@$(BIN)/tinderbox pull $(MODEL)
+	@$(BIN)/tinderbox up --model $(MODEL) --ask "What is a tinderbox? Answer in one sentence." $(if $(ONCE),--once)
 
 test: dev
 	$(BIN)/python -m pytest

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from tinderbox.errors import DoesNotFit
+from tinderbox.machine.memory_info import host_pool
 from tinderbox.units import Bytes, MiB, format_bytes
 
 LeaseState = Literal["loading", "ready", "leaving"]
@@ -64,12 +65,10 @@ def make_room(capacity: Bytes, total: Bytes, available: Bytes, leases: Sequence[
 
 
 def read_room(limit: Bytes | None, leases: Sequence[Lease]) -> Room:
-    """The memory of this machine now; `limit` caps what the box may use."""
-    import psutil
-
-    memory = psutil.virtual_memory()
-    capacity = min(limit, memory.total) if limit else memory.total
-    return make_room(capacity, memory.total, memory.available, leases, _read_pressure())
+    """The memory of this machine (or of the control group that we run in) now; `limit` caps what the box may use."""
+    memory = host_pool()
+    available = memory.total if memory.available is None else memory.available
+    return make_room(min(limit or memory.total, memory.total), memory.total, available, leases, _read_pressure())
 
 
 def admit(holder: str, wanted: Bytes, room: Room, leases: Sequence[Lease]) -> None:
