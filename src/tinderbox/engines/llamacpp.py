@@ -100,6 +100,7 @@ class LlamaCpp:
                 await process.wait()
         if self._listener:
             await self._listener
+        self._forget_socket()
 
     async def _introduce(self, process: asyncio.subprocess.Process) -> bytes:
         """Hand over the settings (not on the command line, where every user can read them) and await the first word."""
@@ -132,6 +133,9 @@ class LlamaCpp:
                 log.write(line)
                 log.flush()
                 self._words.append(line.decode(errors="replace").rstrip())
+
+    def _forget_socket(self) -> None:
+        Path(self.socket).unlink(missing_ok=True)
 
     def _explain(self, answer: dict[str, str]) -> str:
         code = self._process.returncode if self._process else None
