@@ -61,9 +61,7 @@ def _spread_without(one: Fitted, sample: Sample) -> float:
 
 def of(kind: Kind, family: str | None = None, engine: str | None = None) -> Wanted:
     return lambda sample: (
-        sample.kind is kind
-        and family in (None, sample.group[0])
-        and engine in (None, sample.group[1])
+        sample.kind is kind and family in (None, sample.group[0]) and engine in (None, sample.group[1])
     )
 
 

@@ -59,12 +59,16 @@ FEW = 3  # models below which an interval is not trusted to be narrower than WID
 WIDE = 0.3
 
 # A processor without graphics: nobody has fitted it, so its interval is wide until it has run something here.
-CPU_DECODE = DECODE_GUESS | {"dense": 1.3, "experts": 1.4, "cache": 2.0, "layers": 15.0, "routers": 15.0} | {
-    "batched_layers": 5.0,
-    "batched_routers": 5.0,
-    "arithmetic": 2.0,
-    "recurrent": 0.2,
-}
+CPU_DECODE = (
+    DECODE_GUESS
+    | {"dense": 1.3, "experts": 1.4, "cache": 2.0, "layers": 15.0, "routers": 15.0}
+    | {
+        "batched_layers": 5.0,
+        "batched_routers": 5.0,
+        "arithmetic": 2.0,
+        "recurrent": 0.2,
+    }
+)
 CPU_PREFILL = PREFILL_GUESS | {"dense": 2.0, "experts": 3.0, "attention": 2.0, "softmax": 20.0, "layers": 20.0}
 
 
@@ -119,7 +123,9 @@ def fit(found: list[Sample], guess: Prices) -> Prices:
     rests = [sum(a * x for a, x in zip(line, constants, strict=True)) - 1.0 for line in matrix]
     for turn in range(300):
         if turn % 50 == 49:  # rows far off count for less: kernels of old builds, boxes that throttle
-            trusts = [weight * min(1.0, DOUBT / max(abs(rest), 1e-9)) for weight, rest in zip(weights, rests, strict=True)]
+            trusts = [
+                weight * min(1.0, DOUBT / max(abs(rest), 1e-9)) for weight, rest in zip(weights, rests, strict=True)
+            ]
         for j, name in enumerate(names):
             pull = PULL / spans[j] ** 2
             top = pull * (guess[name] - constants[j])
