@@ -55,8 +55,9 @@ def score(fitted: dict[tuple[str, str], Fitted], wanted: Wanted) -> Score:
 
 
 def _spread_without(one: Fitted, sample: Sample) -> float:
-    others = [(other, miss) for other, miss in one.misses if other.kind is sample.kind and other.model != sample.model]
-    return spread_of([miss for _, miss in others], len({other.model for other, _ in others}))
+    return spread_of(
+        [(other, m) for other, m in one.misses if other.kind is sample.kind and other.model != sample.model]
+    )
 
 
 def of(kind: Kind, family: str | None = None, engine: str | None = None) -> Wanted:
@@ -72,8 +73,8 @@ def table(fitted: dict[tuple[str, str], Fitted]) -> str:
     ]
     for kind in Kind:
         lines.append(_line(f"{kind}, all", score(fitted, of(kind))))
-        for family, engine in fitted:
-            if any(sample.kind is kind for sample, _ in fitted[family, engine].misses):
+        for (family, engine), one in fitted.items():
+            if any(sample.kind is kind for sample, _ in one.misses):
                 lines.append(_line(f"{kind}, {family}, {engine}", score(fitted, of(kind, family, engine))))
     return "\n".join(lines)
 

@@ -33,6 +33,8 @@ DECODE_GUESS = {
     "packed": 0.5,
     "recurrent": 0.5,
     "cache": 1.35,
+    "batched_cache": 1.25,
+    "states": 1.5,
     "layers": 25.0,
     "routers": 35.0,
     "batched_layers": 60.0,
@@ -41,7 +43,7 @@ DECODE_GUESS = {
 }
 PREFILL_GUESS = {
     "dense": 4.0,
-    "narrow": 0.0,
+    "narrow": 1.0,
     "experts": 7.0,
     "tiles": 1.0,
     "attention": 1.2,
@@ -52,8 +54,8 @@ PREFILL_GUESS = {
     "cache": 1.3,
     "layers": 60.0,
 }
-SCALES = {"narrow": 0.5, "packed": 0.5, "attention": 4.0}
-PULL = 0.02
+SCALES = {"narrow": 0.5, "packed": 0.5, "attention": 3.0, "softmax": 150.0}
+PULL = 0.01
 DOUBT = 0.1  # a relative error above which a row begins to lose weight
 FEW = 3  # models below which an interval is not trusted to be narrower than WIDE
 WIDE = 0.3
@@ -63,6 +65,7 @@ CPU_DECODE = (
     DECODE_GUESS
     | {"dense": 1.3, "experts": 1.4, "cache": 2.0, "layers": 15.0, "routers": 15.0}
     | {
+        "batched_cache": 2.0,
         "batched_layers": 5.0,
         "batched_routers": 5.0,
         "arithmetic": 2.0,
@@ -95,7 +98,7 @@ def samples(rows: Iterable[Measurement]) -> list[Sample]:
             found.append(Sample(kind, group, row.model, terms, step))
         if row.prefill is not None:
             seconds = row.settings.prompt * row.settings.parallel / row.prefill
-            terms = prefill_terms(row.card, row.settings, hardware, row.settings.depth)
+            terms = prefill_terms(row.card, row.settings, hardware)
             found.append(Sample(Kind.PREFILL, group, row.model, terms, seconds))
     return found
 
@@ -114,8 +117,8 @@ def step_seconds(row: Measurement) -> float | None:
 def fit(found: list[Sample], guess: Prices) -> Prices:
     """Coordinate descent to the constants that explain these samples best."""
     names = list(guess)
-    rows = Counter(sample.model for sample in found)
-    weights = [1 / math.sqrt(rows[sample.model]) for sample in found]
+    rows = Counter((sample.model, sample.kind) for sample in found)
+    weights = [1 / math.sqrt(rows[sample.model, sample.kind]) for sample in found]
     matrix = [[sample.terms[name] / sample.seconds for name in names] for sample in found]
     constants = [guess[name] for name in names]
     spans = [SCALES.get(name, guess[name]) for name in names]
@@ -149,22 +152,22 @@ class Fitted:
 
     @property
     def spreads(self) -> dict[str, float]:
-        return {kind.value: spread_of([miss for sample, miss in self._of(kind)], self._models(kind)) for kind in Kind}
-
-    def _of(self, kind: Kind) -> list[tuple[Sample, float]]:
-        return [(sample, miss) for sample, miss in self.misses if sample.kind is kind]
-
-    def _models(self, kind: Kind) -> int:
-        return len({sample.model for sample, _ in self._of(kind)})
+        return {kind.value: spread_of([one for one in self.misses if one[0].kind is kind]) for kind in Kind}
 
 
-def spread_of(misses: list[float], models: int) -> float:
-    """What 80 % of the misses stay within; wide where too few models were seen to say."""
-    if models < 2:
+def spread_of(misses: list[tuple[Sample, float]]) -> float:
+    """What 80 % of the misses stay within, each model by the root of its rows; wide where too few models were seen."""
+    rows = Counter(sample.model for sample, _ in misses)
+    if len(rows) < 2:
         return UNKNOWN
-    ordered = sorted(abs(miss) for miss in misses)
-    reached = ordered[min(len(ordered) - 1, math.ceil(0.8 * len(ordered)))]
-    return max(reached, WIDE) if models < FEW else reached
+    ordered = sorted((abs(miss), 1 / math.sqrt(rows[sample.model])) for sample, miss in misses)
+    wanted = 0.8 * sum(weight for _, weight in ordered)
+    passed = 0.0
+    for miss, weight in ordered:
+        passed += weight
+        if passed >= wanted:
+            return max(miss, WIDE) if len(rows) < FEW else miss
+    return ordered[-1][0]
 
 
 def fit_group(found: list[Sample]) -> Fitted:
@@ -200,9 +203,9 @@ def written(fitted: dict[tuple[str, str], Fitted]) -> str:
         "from tinderbox.plan.prices import Efficiency",
         "",
         "# Where nothing was measured: what physics would expect.",
-        f"GUESS = {_entry(DECODE_GUESS, PREFILL_GUESS, {}, 0, 0)}",
+        "GUESS = " + _entry(DECODE_GUESS, PREFILL_GUESS, {}, 0, 0).replace("\n    ", "\n"),
         "",
-        "EFFICIENCY = {",
+        "EFFICIENCY: dict[tuple[str, str], Efficiency] = {",
         f'    ("cpu", "llama.cpp"): {_entry(CPU_DECODE, CPU_PREFILL, {}, 0, 0)},',
     ]
     for group, one in fitted.items():

@@ -61,9 +61,7 @@ def learn(
     return Calibration(calibration.corrections | {name: Correction(mean, count)})
 
 
-def correct(
-    calibration: Calibration, engine: str, kind: Kind, mixture: bool, value: float, spread: float
-) -> Figure:
+def correct(calibration: Calibration, engine: str, kind: Kind, mixture: bool, value: float, spread: float) -> Figure:
     """A prediction with its interval, corrected where runs of that kind are known.
 
     `spread` is the half width of the 80 % interval as a logarithm. The other kind of model, or the other kind of
@@ -80,9 +78,7 @@ def correct(
     return _figure(value * math.exp(weight * correction.mean), min(spread, left * TO_DEVIATION), calibrated=True)
 
 
-def _nearest(
-    calibration: Calibration, engine: str, kind: Kind, mixture: bool
-) -> tuple[Correction, float] | None:
+def _nearest(calibration: Calibration, engine: str, kind: Kind, mixture: bool) -> tuple[Correction, float] | None:
     """The correction that is closest in kind, and how much its likeness is doubted."""
     other = {Kind.DECODE: Kind.BATCHED, Kind.BATCHED: Kind.DECODE}.get(kind)
     tries = [(kind, mixture, 0.0), (kind, not mixture, 0.12)]

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from tinderbox.machine.machine import Family, Machine
 from tinderbox.models.card import Card
 from tinderbox.plan.calibration import Calibration, Kind, correct
-from tinderbox.plan.efficiency import EFFICIENCY, GUESS, Efficiency
+from tinderbox.plan.efficiency import EFFICIENCY, GUESS
+from tinderbox.plan.prices import Efficiency, Prices
 from tinderbox.plan.settings import Settings
-from tinderbox.plan.terms import Hardware, Terms, decode_terms, prefill_terms, shape_of
+from tinderbox.plan.terms import Hardware, Shape, Terms, decode_terms, prefill_terms, shape_of
 from tinderbox.plan.work import kv_bytes_read
 from tinderbox.units import Figure
 
@@ -24,10 +25,16 @@ UNKNOWN_ENGINE = 1.6  # how many times wider the interval is where another engin
 ALL_REDUCE = 60e-6  # seconds; two for each layer where matrices are split over boxes
 HOP = 50e-6  # seconds for one token's activations to reach the next box where layers are split
 
-_ALIASES = {"ollama": "llama.cpp", "llamacpp": "llama.cpp", "lmstudio": "llama.cpp", "mlx-lm": "mlx", "rapid-mlx": "mlx"}
+_ALIASES = {
+    "ollama": "llama.cpp",
+    "llamacpp": "llama.cpp",
+    "lmstudio": "llama.cpp",
+    "mlx-lm": "mlx",
+    "rapid-mlx": "mlx",
+}
 _SERVING = ("vllm", "sglang", "trtllm")
 _UNPACKS = ("vllm", "sglang", "mlx")  # these compute in 16 bits whatever the weights are kept in
-_BYTES = ("dense", "narrow", "experts", "packed", "recurrent", "cache")
+_BYTES = ("dense", "narrow", "experts", "packed", "recurrent", "cache", "batched_cache", "states")
 _LAUNCHES = ("layers", "routers", "batched_layers", "batched_routers")
 
 
@@ -59,9 +66,15 @@ def predict(
         return Speed(None, None, None, None, None)
     engine = engine_name(settings.engine)
     efficiency, widening = efficiency_of(machine.family, engine)
-    hardware = hardware_of(machine, engine)
-    reading = _split(prefill_seconds(card, settings, hardware, efficiency), card, machine, settings, settings.prompt)
-    terms = decode_terms(card, replace(settings, depth=decode_depth(settings)), hardware)
+    hardware, shape = hardware_of(machine, engine), shape_of(card)
+    reading = _split(
+        seconds_of(prefill_terms(card, settings, hardware, shape), efficiency.prefill),
+        card,
+        machine,
+        settings,
+        settings.prompt,
+    )
+    terms = decode_terms(card, replace(settings, depth=decode_depth(settings)), hardware, shape)
     parts = {name: terms[name] * price for name, price in efficiency.decode.items()}
     step = _split(sum(parts.values()), card, machine, settings, 1) + _disk_seconds(card, machine, settings)
     tokens = settings.prompt * settings.parallel
@@ -78,7 +91,7 @@ def predict(
         prefill,
         decode,
         settings.prompt / prefill.value + settings.parallel / decode.value,
-        decode_limit(card, hardware, settings) * _boxes(machine, settings),
+        decode_limit(card, shape, hardware, settings) * _boxes(machine, settings),
         _bound(parts, step),
     )
 
@@ -118,18 +131,12 @@ def decode_depth(settings: Settings) -> int:
     return max(settings.depth, settings.prompt) if settings.parallel > 1 else settings.depth
 
 
-def prefill_seconds(card: Card, settings: Settings, hardware: Hardware, efficiency: Efficiency) -> float:
-    """Seconds to read the prompts of all sequences on one box."""
-    return seconds_of(prefill_terms(card, settings, hardware, settings.depth), efficiency.prefill)
-
-
-def seconds_of(terms: Terms, prices: dict[str, float]) -> float:
+def seconds_of(terms: Terms, prices: Prices) -> float:
     return sum(terms[name] * price for name, price in prices.items())
 
 
-def decode_limit(card: Card, hardware: Hardware, settings: Settings) -> float:
+def decode_limit(card: Card, shape: Shape, hardware: Hardware, settings: Settings) -> float:
     """Tokens a second if every byte came at the stated bandwidth and nothing else took time."""
-    shape = shape_of(card)
     touched = 1 - (1 - shape.share) ** settings.parallel if shape.count else 0.0
     cache = settings.parallel * kv_bytes_read(card, decode_depth(settings), settings.kv_type)
     return settings.parallel * hardware.bandwidth / (shape.dense + touched * shape.experts + cache)

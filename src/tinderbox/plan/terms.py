@@ -7,9 +7,11 @@ constant of `efficiency`: how many times longer than perfect it really takes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from tinderbox.models.card import Attention, Card, Layer
+from tinderbox.plan.cache import padded
 from tinderbox.plan.settings import Settings
 from tinderbox.plan.work import attention_flops, kv_bytes_read, tokens_seen
 
@@ -60,8 +62,9 @@ class Shape:
     count: int
 
 
+@lru_cache(maxsize=64)
 def shape_of(card: Card) -> Shape:
-    """What the terms ask of a card."""
+    """What the terms ask of a card. Kept for the cards seen last: a table of plans asks for the same ones again."""
     tied = not any(tensor.name == "output.weight" for tensor in card.tensors)
     carrying = {f"blk.{i}" for i, layer in enumerate(card.layers) if _carries_state(layer)}
     dense = experts = packed = recurrent = half = elements = routed = routers = 0
@@ -81,14 +84,14 @@ def shape_of(card: Card) -> Shape:
         if name != head:
             by_type = experts_by_type if routes else dense_by_type
             by_type[tensor.type] = by_type.get(tensor.type, 0) + count
-        packed += (_share(card) if routes else 1) * size if tensor.type.startswith("IQ") else 0
+        packed += int(size * (_share(card) if routes else 1)) if tensor.type.startswith("IQ") else 0
         half += 0 if routes or tensor.type not in ("BF16", "F16") else size
         if name.rsplit(".", 2)[0] in carrying and ("attn_" in name or "ssm_" in name):
             recurrent += size if count else 0
     return Shape(
         dense,
         experts,
-        int(packed),
+        packed,
         recurrent,
         elements,
         routed,
@@ -116,11 +119,12 @@ def touched(shape: Shape, tokens: float) -> float:
     return 1 - (1 - shape.share) ** (tokens**SHARED_TASTE) if shape.count else 0.0
 
 
-def decode_terms(card: Card, settings: Settings, hardware: Hardware) -> Terms:
+def decode_terms(card: Card, settings: Settings, hardware: Hardware, shape: Shape | None = None) -> Terms:
     """One step of `settings.parallel` sequences, each with `settings.depth` tokens before it."""
-    shape, batch = shape_of(card), settings.parallel
+    shape, batch = shape or shape_of(card), settings.parallel
     many = batch > 1
-    cache = kv_bytes_read(card, settings.depth, settings.kv_type) * batch
+    states = state_bytes(card) * batch
+    cache = cache_bytes(card, settings, settings.depth) * batch
     operations = 2.0 * batch * (shape.dense_elements + shape.expert_elements * shape.share)
     return {
         "dense": shape.dense / hardware.bandwidth,
@@ -128,7 +132,9 @@ def decode_terms(card: Card, settings: Settings, hardware: Hardware) -> Terms:
         "experts": shape.experts * touched(shape, batch) / hardware.bandwidth,
         "packed": shape.packed / hardware.bandwidth,
         "recurrent": shape.recurrent / hardware.bandwidth,
-        "cache": cache / hardware.bandwidth,
+        "cache": (not many) * cache / hardware.bandwidth,
+        "batched_cache": many * cache / hardware.bandwidth,
+        "states": states / hardware.bandwidth,
         "layers": shape.layers * MICROSECOND,
         "routers": shape.routers * MICROSECOND,
         "batched_layers": shape.layers * many * MICROSECOND,
@@ -137,9 +143,29 @@ def decode_terms(card: Card, settings: Settings, hardware: Hardware) -> Terms:
     }
 
 
-def prefill_terms(card: Card, settings: Settings, hardware: Hardware, depth: int = 0) -> Terms:
-    """Reading `settings.prompt` tokens for each of the sequences on top of `depth`, in pieces of `settings.ubatch`."""
-    shape, bandwidth = shape_of(card), hardware.bandwidth
+def cache_bytes(card: Card, settings: Settings, depth: int) -> int:
+    """Keys and values that one sequence's token reads. With several sequences llama.cpp reads all that a sliding layer
+    keeps of each: the window and a batch beside it."""
+    if settings.engine == "llama.cpp" and settings.parallel > 1:
+        layers = tuple(_as_kept(layer, settings.ubatch) for layer in card.layers)
+        card = replace(card, layers=layers)
+    return kv_bytes_read(card, depth, settings.kv_type) - state_bytes(card)
+
+
+def _as_kept(layer: Layer, ubatch: int) -> Layer:
+    if layer.attention is not Attention.SLIDING:
+        return layer
+    return replace(layer, window=padded(layer.window + ubatch))
+
+
+def state_bytes(card: Card) -> int:
+    """Recurrent states that a token reads and writes back."""
+    return sum(8 * (layer.state + layer.convolution) for layer in card.layers if layer.attention is Attention.RECURRENT)
+
+
+def prefill_terms(card: Card, settings: Settings, hardware: Hardware, shape: Shape | None = None) -> Terms:
+    """Reading `settings.prompt` tokens for each sequence on top of `settings.depth`, in pieces of `settings.ubatch`."""
+    shape, bandwidth, depth = shape or shape_of(card), hardware.bandwidth, settings.depth
     tokens = settings.prompt * settings.parallel
     piece = min(settings.ubatch, tokens)
     pieces = tokens / piece
@@ -159,7 +185,7 @@ def prefill_terms(card: Card, settings: Settings, hardware: Hardware, depth: int
         else 4.0 * _scores(card, depth + settings.prompt // 2) * tokens / bandwidth,
         "recurrent": _recurrent_flops(card) * tokens / hardware.compute,
         "weights": pieces * (shape.dense + used * shape.experts) / bandwidth,
-        "cache": pieces * kv_bytes_read(card, depth + settings.prompt // 2, settings.kv_type) / bandwidth,
+        "cache": pieces * cache_bytes(card, replace(settings, parallel=1), depth + settings.prompt // 2) / bandwidth,
         "layers": pieces * shape.layers * MICROSECOND,
     }
 
