@@ -230,15 +230,24 @@ def test_shards_in_the_wrong_order_are_refused(tmp_path: Path) -> None:
     second.write_bytes(third.read_bytes())
     third.write_bytes(content)
 
-    with pytest.raises(BadModelFile, match="says that it is shard 2, not 1"):
+    with pytest.raises(BadModelFile, match=r"says 2 as split\.no, and it is 1"):
         read_card(first)
 
 
 def test_a_shard_alone_under_another_name_is_refused(tmp_path: Path) -> None:
     first = write_shards(tmp_path)[0]
 
-    with pytest.raises(BadModelFile, match="one of 3 shards, its name says 1"):
+    with pytest.raises(BadModelFile, match=r"says 3 as split\.count, and it is 1"):
         read_card(first.rename(tmp_path / "big.gguf"))
+
+
+def test_a_tensor_in_two_shards_is_refused(tmp_path: Path) -> None:
+    first, second, _ = write_shards(tmp_path)
+    file = GgufFile([("split.no", 1)], [("blk.0.weight", (64,), "F32")])
+    file.write(second)
+
+    with pytest.raises(BadModelFile, match=r"blk\.0\.weight', which another shard holds too"):
+        read_card(first)
 
 
 def test_shards_that_hold_too_little_are_refused(tmp_path: Path) -> None:
@@ -247,7 +256,7 @@ def test_shards_that_hold_too_little_are_refused(tmp_path: Path) -> None:
     file.tensors = [("blk.0.weight", (64,), "F32")]
     file.write(first)
 
-    with pytest.raises(BadModelFile, match="announces 9 tensors, its 3 shards hold 3"):
+    with pytest.raises(BadModelFile, match=r"says 9 as split\.tensors\.count, and it is 3"):
         read_card(first)
 
 

@@ -161,7 +161,7 @@ def _until_whole(remote: Remote, partial: _Partial, line: Line) -> None:
 
 
 def _continue(remote: Remote, partial: _Partial, line: Line) -> None:
-    """One request for what is missing, written as it comes. Raises _Cut where another may help."""
+    """One request for what is missing. Raises _Cut where another may help."""
     import httpx2
 
     if remote.size is not None and partial.done > remote.size:
@@ -175,20 +175,25 @@ def _continue(remote: Remote, partial: _Partial, line: Line) -> None:
             if response.status_code == 416 and _is_whole(response, partial):
                 return
             _refuse(response, remote)
-            if not _continues(response, partial.done):
-                partial.begin_anew()
-            total = _total(response, partial.done)
-            _etag(path).write_text(json.dumps(response.headers.get("etag")))
-            for chunk in response.iter_raw():  # as they come: a chunk that waits to be full is lost in a cut
-                check_stop(line.stop)
-                partial.append(chunk)
-                if remote.size is not None and partial.done > remote.size:
-                    raise _too_much(remote, partial)
-                line.tell(partial.done)
+            _receive(response, remote, partial, line)
     except (httpx2.TooManyRedirects, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
         raise DownloadFailed(f"{remote.url} cannot be fetched: {error}.") from error
     except httpx2.TransportError as error:
         raise _Cut(str(error) or type(error).__name__) from error
+
+
+def _receive(response: httpx2.Response, remote: Remote, partial: _Partial, line: Line) -> None:
+    """Writes an answer as it comes, behind what is there if it continues that."""
+    if not _continues(response, partial.done):
+        partial.begin_anew()
+    total = _total(response, partial.done)
+    _etag(Path(partial.file.name)).write_text(json.dumps(response.headers.get("etag")))
+    for chunk in response.iter_raw():  # as they come: a chunk that waits to be full is lost in a cut
+        check_stop(line.stop)
+        partial.append(chunk)
+        if remote.size is not None and partial.done > remote.size:
+            raise _too_much(remote, partial)
+        line.tell(partial.done)
     if partial.done < (total or 0):
         raise _Cut(f"the server ended after {partial.done} of {total} bytes")
 

@@ -16,6 +16,7 @@ from tinderbox.models.gguf_header import Header, LongArray, Value, read_header
 __all__ = ["read_card", "read_header", "shards_of"]
 
 MOST_SHARDS = 1024
+LONGEST_ARCHITECTURE = 64
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
 
 
@@ -51,31 +52,32 @@ def shards_of(path: Path) -> list[Path]:
 
 
 def _check_shards(shards: list[Path], headers: list[Header]) -> None:
-    announced = headers[0].metadata.get("split.count", 1)
-    if announced != len(shards) and not (announced == 0 and len(shards) == 1):
-        raise BadModelFile(
-            f"{shards[0].name} says that it is one of {announced} shards, its name says {len(shards)}.",
-            "Give the shards the names that they were published with.",
-        )
+    """That the shards say what their names say, and that together they hold each tensor once."""
+    _agree(shards[0], "split.count", headers[0].metadata.get("split.count") or 1, len(shards))
+    if len(shards) == 1:
+        return
     names: set[str] = set()
     for number, (shard, header) in enumerate(zip(shards, headers, strict=True)):
-        if len(shards) > 1 and header.metadata.get("split.no") != number:
-            raise BadModelFile(f"{shard.name} says that it is shard {header.metadata.get('split.no')}, not {number}.")
-        for tensor in header.tensors:
-            if tensor.name in names:
-                raise BadModelFile(
-                    f"{shard.name} holds the tensor '{tensor.name[:80]}', which another shard holds too."
-                )
-            names.add(tensor.name)
-    total = headers[0].metadata.get("split.tensors.count", len(names))
-    if len(shards) > 1 and total != len(names):
-        raise BadModelFile(f"{shards[0].name} announces {total} tensors, its {len(shards)} shards hold {len(names)}.")
+        _agree(shard, "split.no", header.metadata.get("split.no"), number)
+        twice = names & {tensor.name for tensor in header.tensors}
+        if twice:
+            raise BadModelFile(f"{shard.name} holds the tensor '{min(twice)[:80]}', which another shard holds too.")
+        names |= {tensor.name for tensor in header.tensors}
+    _agree(shards[0], "split.tensors.count", headers[0].metadata.get("split.tensors.count", len(names)), len(names))
+
+
+def _agree(shard: Path, key: str, said: Value | None, found: int) -> None:
+    if said != found:
+        raise BadModelFile(
+            f"{shard.name} says {str(said)[:40]} as {key}, and it is {found}.",
+            "Keep all shards of one model in one folder, under the names that they were published with.",
+        )
 
 
 def _card(path: Path, metadata: Mapping[str, Value], tensors: tuple[Tensor, ...]) -> Card:
     architecture = metadata.get("general.architecture")
-    if not isinstance(architecture, str) or not architecture:
-        raise BadModelFile(f"{path.name} does not say its architecture (general.architecture).")
+    if not isinstance(architecture, str) or not 0 < len(architecture) <= LONGEST_ARCHITECTURE:
+        raise BadModelFile(f"{path.name} names no architecture (general.architecture).")
     try:
         layers = layers_of(architecture, metadata)
     except ValueError as error:

@@ -65,15 +65,17 @@ def choose(repository: str, files: Iterable[str], wanted: str | None) -> list[st
     sets = _sets(files)
     if not sets:
         raise NotFound(f"{repository} has no .gguf file.", "Look for a repository whose name ends in -GGUF.")
+    found = _found(sets, wanted)
+    if len(found) != 1:
+        raise _unclear(repository, sets, wanted, found)
+    return found[0]
+
+
+def _found(sets: dict[str, list[str]], wanted: str | None) -> list[list[str]]:
     if wanted is not None and wanted.endswith(".gguf"):
-        found = [group for group in sets.values() if wanted in group or wanted in {_base(file) for file in group}]
-    else:
-        found = [group for name, group in sets.items() if _has(name, wanted or PREFERRED)]
-        if not found and wanted is None and len(sets) == 1:
-            found = list(sets.values())
-    if len(found) == 1:
-        return found[0]
-    raise _unclear(repository, sets, wanted, found)
+        return [group for group in sets.values() if any(wanted in (file, _base(file)) for file in group)]
+    found = [group for name, group in sets.items() if _has(name, wanted or PREFERRED)]
+    return list(sets.values()) if wanted is None and not found and len(sets) == 1 else found
 
 
 def _unclear(repository: str, sets: dict[str, list[str]], wanted: str | None, found: list[list[str]]) -> NotFound:
