@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-
 from scripts.accuracy import MARKS, PAGE, Score, of, score, table
 from scripts.fit_speed import TARGET, Fitted, fit_all, written
 from scripts.speed_data import measurements
+
 from tinderbox.plan.calibration import Kind
 
 pytestmark = pytest.mark.slow
