@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from tinderbox.models.shapes import find_shape
 from tinderbox.plan.footprint import Footprint, footprint
 from tinderbox.plan.settings import Backend, Settings
+from tinderbox.units import MiB
 
 ORACLE = Path(__file__).with_name("memory_oracle.csv")
 
@@ -75,3 +79,22 @@ def test_a_gpu_holds_a_tied_embedding_a_second_time() -> None:
     more = footprint(card, Settings(backend=Backend.CUDA)).weights - footprint(card, Settings()).weights
 
     assert more == next(tensor.size for tensor in card.tensors if tensor.name == "token_embd.weight")
+
+
+def test_the_table_in_the_docs_is_the_one_that_is_measured() -> None:
+    page = (ORACLE.parents[2] / "docs" / "plan.md").read_text()
+
+    script = [sys.executable, str(ORACLE.parents[2] / "scripts" / "memory_errors.py")]
+    measured = subprocess.run(
+        script, capture_output=True, text=True, check=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+    assert measured.stdout.strip() in page
+
+
+def test_a_gpus_estimate_is_no_less_than_what_its_log_shows() -> None:
+    """llama.cpp's log for gpt-oss-120b on CUDA, batches of 512: 398.38 MiB on the device."""
+    settings = Settings(context=8192, backend=Backend.CUDA)
+
+    estimate = footprint(find_shape("gpt-oss-120b"), settings).compute
+
+    assert 398.38 * MiB <= estimate <= 460 * MiB

@@ -23,27 +23,27 @@ def compute_bytes(card: Card, settings: Settings) -> Bytes:
     tokens = min(settings.ubatch, padded(settings.context))
     masks = mask_bytes(card, settings, tokens)
     logits = _FLOAT * min(tokens, settings.outputs or tokens) * card.vocabulary
-    if settings.backend is not Backend.CPU:
-        # By two logs of CUDA and one of Metal; the host holds the inputs again.
-        return logits + _FLOAT * tokens * 2 * card.embedding_length + 2 * sum(masks)
     if logits <= max(masks, default=0):
         logits = 0  # they find room where the masks were, which nothing needs any more
     stream = _STREAM if settings.flash_attention and not logits else _STREAM + 1
     widest = max(3 * card.sums.feed_forward, _experts(card), _attention(card, settings))
     inputs = _ROTATIONS if settings.kv_type.upper() in _QUANTISED else 0
     inputs += sum(masks) + _FLOAT * tokens * card.sums.per_layer_inputs + _value_indices(card, settings, tokens)
-    return inputs + _FLOAT * tokens * (stream * card.embedding_length + 12) + max(logits, _FLOAT * tokens * widest)
+    graph = inputs + _FLOAT * tokens * (stream * card.embedding_length + 12) + max(logits, _FLOAT * tokens * widest)
+    if settings.backend is Backend.CPU:
+        return graph
+    return graph + sum(masks) + _FLOAT * tokens * card.embedding_length  # the host holds the inputs again
 
 
 def mask_bytes(card: Card, settings: Settings, tokens: int) -> list[Bytes]:
     """A number for each token and cell: for the full cache, and for the sliding one where there is one."""
     size = 2 if settings.flash_attention else 4
-    kinds = {layer.attention for layer in card.layers}
+    kinds = {layer.attention for layer, _ in card.sums.layers}
     masks = []
     if Attention.FULL in kinds or Attention.LATENT in kinds:
         masks.append(tokens * cells(settings) * size)
     if Attention.SLIDING in kinds:
-        window = max(layer.window for layer in card.layers)
+        window = max(layer.window for layer, _ in card.sums.layers)
         masks.append(tokens * window_cells(window, settings) * size)
     return masks
 
@@ -56,7 +56,7 @@ def _experts(card: Card) -> int:
 
 
 def _attention(card: Card, settings: Settings) -> int:
-    return max((_layer_attention(layer, settings) for layer in {*card.layers}), default=0)
+    return max((_layer_attention(layer, settings) for layer, _ in card.sums.layers), default=0)
 
 
 def _layer_attention(layer: Layer, settings: Settings) -> int:
@@ -84,7 +84,7 @@ def _value_indices(card: Card, settings: Settings, tokens: int) -> Bytes:
     if settings.flash_attention:
         return 0
     widths: dict[Attention, int] = {}
-    for layer in card.layers:
+    for layer, _ in card.sums.layers:
         if layer.attention in (Attention.FULL, Attention.SLIDING):
             widths[layer.attention] = max(widths.get(layer.attention, 0), layer.kv_heads * layer.value_length)
     return 8 * tokens * sum(widths.values())
