@@ -141,8 +141,9 @@ def seconds_of(terms: Terms, prices: Prices) -> float:
 
 def decode_limit(card: Card, shape: Shape, hardware: Hardware, settings: Settings) -> float:
     """Tokens a second if every byte came at the stated bandwidth and nothing else took time."""
-    cache = settings.parallel * kv_bytes_read(card, decode_depth(settings), settings.kv_type)
-    return settings.parallel * hardware.bandwidth / (shape.dense + touched(shape, settings.parallel) * shape.experts + cache)
+    batch = settings.parallel
+    cache = batch * kv_bytes_read(card, decode_depth(settings), settings.kv_type)
+    return batch * hardware.bandwidth / (shape.dense + touched(shape, batch) * shape.experts + cache)
 
 
 def _boxes(machine: Machine, settings: Settings) -> int:
