@@ -16,25 +16,37 @@ from typing import Any
 KV = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "iq4_nl": 20}
 
 
+BREAKDOWN = "_Z26llama_get_memory_breakdownPK13llama_context"  # C++ mangles it: it is not in the C header
+
+
+def _each(kind: type[Any], names: str) -> list[tuple[str, type[Any]]]:
+    return [(name, kind) for name in names.split()]
+
+
 class ModelParams(c.Structure):
     _fields_ = (
-        [(name, c.c_void_p) for name in ("devices", "overrides")]
-        + [(name, c.c_int32) for name in ("n_gpu_layers", "split_mode", "load_mode", "lazy_mode", "main_gpu")]
-        + [(name, c.c_void_p) for name in ("tensor_split", "progress", "progress_data", "kv_overrides")]
-        + [(n, c.c_bool) for n in ("vocab_only", "check", "use_extra_bufts", "no_host", "no_alloc", "load_mtp")]
+        *_each(c.c_void_p, "devices overrides"),
+        *_each(c.c_int32, "n_gpu_layers split_mode load_mode lazy_mode main_gpu"),
+        *_each(c.c_void_p, "tensor_split progress progress_data kv_overrides"),
+        *_each(c.c_bool, "vocab_only check use_extra_bufts no_host no_alloc load_mtp"),
     )
 
 
 class ContextParams(c.Structure):
     _fields_ = (
-        [(n, c.c_uint32) for n in ("n_ctx", "n_batch", "n_ubatch", "n_seq_max", "n_rs_seq", "n_outputs_max", "per_seq")]
-        + [(n, c.c_int32) for n in ("threads", "threads_batch", "type", "rope", "pooling", "attention", "flash_attn")]
-        + [(n, c.c_float) for n in ("base", "scale", "ext", "attn", "fast", "slow")]
-        + [("yarn_orig", c.c_uint32), ("defrag", c.c_float)]
-        + [("eval", c.c_void_p), ("eval_data", c.c_void_p), ("type_k", c.c_int), ("type_v", c.c_int)]
-        + [("moe_cache", c.c_size_t), ("abort", c.c_void_p), ("abort_data", c.c_void_p)]
-        + [(n, c.c_bool) for n in ("embeddings", "offload_kqv", "no_perf", "op_offload", "swa_full", "kv_unified")]
-        + [("samplers", c.c_void_p), ("n_samplers", c.c_size_t), ("other", c.c_void_p)]
+        *_each(c.c_uint32, "n_ctx n_batch n_ubatch n_seq_max n_rs_seq n_outputs_max per_seq"),
+        *_each(c.c_int32, "threads threads_batch type rope pooling attention flash_attn"),
+        *_each(c.c_float, "base scale ext attn fast slow"),
+        *_each(c.c_uint32, "yarn_orig"),
+        *_each(c.c_float, "defrag"),
+        *_each(c.c_void_p, "eval eval_data"),
+        *_each(c.c_int, "type_k type_v"),
+        *_each(c.c_size_t, "moe_cache"),
+        *_each(c.c_void_p, "abort abort_data"),
+        *_each(c.c_bool, "embeddings offload_kqv no_perf op_offload swa_full kv_unified"),
+        *_each(c.c_void_p, "samplers"),
+        *_each(c.c_size_t, "n_samplers"),
+        *_each(c.c_void_p, "other"),
     )
 
 
@@ -69,9 +81,8 @@ def library() -> c.CDLL:
     lib.llama_model_load_from_file.restype = c.c_void_p
     lib.llama_init_from_model.argtypes = [c.c_void_p, ContextParams]
     lib.llama_init_from_model.restype = c.c_void_p
-    lib.breakdown = lib._Z26llama_get_memory_breakdownPK13llama_context
-    lib.breakdown.restype = Map
-    lib.breakdown.argtypes = [c.c_void_p]
+    getattr(lib, BREAKDOWN).restype = Map
+    getattr(lib, BREAKDOWN).argtypes = [c.c_void_p]
     lib.llama_free.argtypes = [c.c_void_p]
     return lib
 
@@ -93,7 +104,7 @@ def ask(lib: c.CDLL, model: int, row: dict[str, Any]) -> dict[str, int] | None:
     context = lib.llama_init_from_model(model, params)
     if not context:
         return None
-    parts = walk(lib.breakdown(context).root)
+    parts = walk(getattr(lib, BREAKDOWN)(context).root)
     lib.llama_free(context)
     names = ("weights_bytes", "context_bytes", "compute_bytes")
     return {name: sum(part[index] for part in parts) for index, name in enumerate(names)}

@@ -1,6 +1,6 @@
 """Ask the shipped engine what well-known models take, and write it down for the tests.
 
-    python scripts/memory_oracle.py [MODEL...] > tests/plan/memory_oracle.csv
+    python -m scripts.memory_oracle [MODEL...] > tests/plan/memory_oracle.csv
 
 Each model becomes a file with its real header and no data; the engine opens it without allocating. Nothing here needs
 the memory that it speaks of.
@@ -17,8 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import gguf_headers
-
+from scripts import gguf_headers
 from tinderbox.models.config_json import text_settings
 from tinderbox.models.shapes import find_shape, full_name, shape
 
