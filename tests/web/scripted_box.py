@@ -78,7 +78,8 @@ ANSWERS: Mapping[str, str] = {
 
 @dataclass
 class ScriptedBox:
-    """What happened is open to the test: `requests` (bodies), `plans` (queries), `left` (a client went away in mid-answer)."""
+    """What happened is open to the test: `requests` (bodies), `plans` (queries), `left` (a client went away in
+    mid-answer)."""
 
     requests: list[dict[str, Any]] = field(default_factory=list)
     orders: list[tuple[str, str]] = field(default_factory=list)

@@ -14,6 +14,7 @@ from tests.web.scripted_plan import SPARK
 
 pytestmark = pytest.mark.slow
 
+TO, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 LARGE = "gpt-oss-120b"
 DENSE = "Llama-3.3-70B-Instruct"
 WIDTHS = "bar => [...bar.children].map(part => part.offsetWidth / bar.offsetWidth)"
@@ -28,11 +29,11 @@ def open_plan(page: Page, **asked: str | int) -> Locator:
 
 
 def test_the_plan_opens_from_the_header_with_the_model_of_the_chat(visit: Visit, box: ScriptedBox) -> None:
-    visit.page.get_by_role("link", name="Plan").click()
+    visit.page.get_by_role("link", name="Plan", exact=True).click()
 
     expect(visit.page.get_by_label("Model", exact=True)).to_have_value(MODEL)
     expect(visit.page.get_by_role("heading", name="It fits")).to_be_visible()
-    expect(visit.page.get_by_role("link", name="Plan")).to_have_attribute("aria-current", "page")
+    expect(visit.page.get_by_role("link", name="Plan", exact=True)).to_have_attribute("aria-current", "page")
     expect(visit.page.get_by_role("textbox", name="Message")).not_to_be_visible()
     asked = {"model": MODEL, "context": "8192", "parallel": "1", "boxes": "1", "kv_type": "f16"}
     assert box.plans[-1] == asked
@@ -43,7 +44,8 @@ def test_a_model_that_fits_says_so_with_its_figures(visit: Visit) -> None:
 
     expect(answer.get_by_role("heading", name="It fits", exact=True)).to_be_visible()
     expect(answer.locator(".verdict")).to_contain_text(
-        "gpt-oss-120b needs 66.8 GB of the 114.6 GB that DGX Spark (Founders Edition) can give to models; 47.8 GB stay free."
+        "gpt-oss-120b needs 66.8 GB of the 114.6 GB that DGX Spark (Founders Edition) can give to models; "
+        "47.8 GB stay free."
     )
 
 
@@ -61,7 +63,8 @@ def test_one_bar_shows_the_parts_of_memory_against_the_capacity(visit: Visit) ->
     bar = answer.get_by_role("img", name="66.8 GB of 114.6 GB")
     expect(bar).to_have_attribute(
         "aria-label",
-        "66.8 GB of 114.6 GB: weights 63.4 GB, context 2.4 GB, compute buffers 450.0 MB, output 2.0 MB, overhead 600.0 MB",
+        "66.8 GB of 114.6 GB: weights 63.4 GB, context 2.4 GB, compute buffers 450.0 MB, output 2.0 MB, "
+        "overhead 600.0 MB",
     )
     assert bar.evaluate(WIDTHS)[:2] == pytest.approx([63.4 / 114.6, 2.4 / 114.6], abs=0.01)
 
@@ -93,8 +96,8 @@ def test_the_speeds_stand_with_their_interval_the_limit_and_what_binds(visit: Vi
 
     rows = answer.locator(".figure")
 
-    expect(rows.nth(0)).to_have_text("Decode59.6 tokens/spredictedwhile it answers; 54.8–64.9 (80 %)")
-    expect(rows.nth(1)).to_have_text("Prefill1,904 tokens/spredictedwhile it reads; 1,670–2,140 (80 %)")
+    expect(rows.nth(0)).to_have_text(f"Decode59.6 tokens/spredictedwhile it answers; 54.8{TO}64.9 (80 %)")
+    expect(rows.nth(1)).to_have_text(f"Prefill1,904 tokens/spredictedwhile it reads; 1,670{TO}2,140 (80 %)")
     expect(rows.nth(2)).to_have_text("First token286 mspredicted")
     expect(rows.nth(3)).to_contain_text("Limit82.7 tokens/s")
     expect(rows.nth(4)).to_contain_text("Bound bymemory bandwidth")
@@ -107,8 +110,8 @@ def test_decode_over_depth_is_a_line_with_a_band_below_a_dashed_limit(visit: Vis
 
     expect(picture).to_have_attribute(
         "aria-label",
-        "Decode speed over depth. 0 tokens deep: 59.6 tokens/s (54.8–64.9); "
-        "32,768 tokens deep: 34.7 tokens/s (32.0–37.9); the limit is 82.7 tokens/s.",
+        f"Decode speed over depth. 0 tokens deep: 59.6 tokens/s (54.8{TO}64.9); "
+        f"32,768 tokens deep: 34.7 tokens/s (32.0{TO}37.9); the limit is 82.7 tokens/s.",
     )
     expect(picture.locator("circle")).to_have_count(7)
     line, limit = picture.locator(".line").bounding_box(), picture.locator(".limit").bounding_box()
@@ -125,8 +128,8 @@ def test_the_speed_at_a_depth_can_be_read_with_the_pointer_and_in_a_table(visit:
     answer.locator("svg.depths").hover(position={"x": 425, "y": 100})
     answer.get_by_text("The figures").click()
 
-    expect(answer.locator(".readout")).to_have_text("16,384 tokens deep: 43.9 tokens/s (40.4–47.8)")
-    expect(answer.get_by_role("row", name="8,192 50.5 46.5–55.1")).to_be_visible()
+    expect(answer.locator(".readout")).to_have_text(f"16,384 tokens deep: 43.9 tokens/s (40.4{TO}47.8)")
+    expect(answer.get_by_role("row", name=f"8,192 50.5 46.5{TO}55.1")).to_be_visible()
 
 
 def test_what_is_not_known_is_said_to_be_not_known(visit: Visit) -> None:
@@ -147,7 +150,7 @@ def test_a_piece_of_advice_is_followed_with_one_press(visit: Visit, box: Scripte
     expect(answer.get_by_role("heading", name="It fits")).to_be_visible()
     expect(visit.page.get_by_label("Boxes")).to_have_value("2")
     expect(answer.locator(".verdict")).to_be_focused()
-    expect(answer.locator(".verdict")).to_contain_text("2 × GeForce RTX 5090 (card)")
+    expect(answer.locator(".verdict")).to_contain_text(f"2 {TIMES} GeForce RTX 5090 (card)")
     assert box.plans[-1]["boxes"] == "2"
 
 
@@ -165,9 +168,7 @@ def test_an_unknown_model_is_answered_with_the_nearest_names(open_page: Callable
 
     answer = open_plan(visit.page, model="gpt-oss")
 
-    expect(answer.locator(".error")).to_have_text(
-        "No model called 'gpt-oss' is known here. Did you mean gpt-oss-120b?"
-    )  # fmt: skip
+    expect(answer.locator(".error")).to_have_text("No model called 'gpt-oss' is known here. Did you mean gpt-oss-120b?")
     visit.page.get_by_label("Model", exact=True).fill(LARGE)
     expect(answer.get_by_role("heading", name="It does not fit")).to_be_visible()
 
@@ -176,7 +177,7 @@ def test_a_wrong_number_is_told_without_asking_the_box(visit: Visit, box: Script
     answer = open_plan(visit.page, model=LARGE)
     before = len(box.plans)
 
-    visit.page.get_by_label("Context").fill("-1")
+    visit.page.get_by_label("Context", exact=True).fill("-1")
 
     expect(answer.locator(".error")).to_contain_text("Context: ")
     assert len(box.plans) == before
@@ -186,8 +187,8 @@ def test_what_is_typed_quickly_is_asked_once(visit: Visit, box: ScriptedBox) -> 
     answer = open_plan(visit.page, model=MODEL)
     before = len(box.plans)
 
-    visit.page.get_by_label("Context").fill("")
-    visit.page.get_by_label("Context").press_sequentially("16384")
+    visit.page.get_by_label("Context", exact=True).fill("")
+    visit.page.get_by_label("Context", exact=True).press_sequentially("16384")
 
     expect(answer.locator(".legend")).to_contain_text("context1.2 GB")
     assert [asked["context"] for asked in box.plans[before:]] == ["16384"]
@@ -238,13 +239,13 @@ def test_nothing_in_an_address_becomes_markup(open_page: Callable[..., Visit]) -
 def test_the_way_back_to_the_chat_keeps_the_chat(visit: Visit) -> None:
     visit.ask_and_wait("hello")
     open_plan(visit.page, model=MODEL)
-    assert visit.page.title() == "Plan – Tinderbox"
+    assert visit.page.title() == f"Plan {TO} Tinderbox"
 
-    visit.page.get_by_role("link", name="Chat").click()
+    visit.page.get_by_role("link", name="Chat", exact=True).click()
 
     expect(visit.page.locator(".answer")).to_be_visible()
     expect(visit.page.get_by_role("textbox", name="Message")).to_be_focused()
-    assert visit.page.title() == "hello – Tinderbox"
+    assert visit.page.title() == f"hello {TO} Tinderbox"
 
 
 def test_a_new_chat_leaves_the_plan(visit: Visit) -> None:
@@ -258,7 +259,7 @@ def test_a_new_chat_leaves_the_plan(visit: Visit) -> None:
 
 def test_a_whole_plan_needs_only_the_keyboard(visit: Visit) -> None:
     keyboard = visit.page.keyboard
-    visit.page.get_by_role("link", name="Plan").focus()
+    visit.page.get_by_role("link", name="Plan", exact=True).focus()
     keyboard.press("Enter")
     expect(visit.page.get_by_label("Model", exact=True)).to_be_focused()
 

@@ -129,6 +129,7 @@ function chart(depths, limit) {
   new ResizeObserver(([{ contentRect }]) => {
     if (contentRect.width > 0) scale = draw(picture, depths, limit, contentRect.width);
   }).observe(picture);
+  // It stays when the pointer leaves: a finger is gone before anybody has read.
   picture.addEventListener("pointermove", ({ clientX }) => {
     const at = clientX - picture.getBoundingClientRect().left;
     const far = ({ depth }) => Math.abs(scale.x(depth) - at);
@@ -137,10 +138,6 @@ function chart(depths, limit) {
     marker.setAttribute("x2", scale.x(nearest.depth));
     picture.append(marker);
     readout.textContent = inWords(nearest);
-  });
-  picture.addEventListener("pointerleave", () => {
-    marker.remove();
-    readout.textContent = " ";
   });
   return [picture, readout];
 }
