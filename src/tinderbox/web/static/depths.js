@@ -6,6 +6,8 @@ import { speed, whole } from "./units.js";
 const HEIGHT = 240;
 const MARGIN = { top: 22, right: 14, bottom: 26, left: 40 };
 const NARROW = 480; // pixels: fewer ticks below it
+const IN_SHORT =
+  "Tokens per second, by how many tokens the context holds already. The band is where 80 of 100 runs lie.";
 
 /** 32768 as "32k", as contexts are called. */
 const tokens = (count) => (count >= 1024 && count % 1024 === 0 ? `${count / 1024}k` : whole(count));
@@ -49,14 +51,17 @@ function axes({ x, y, step, top, deepest }, width) {
   const parts = [];
   const text = (attributes, words) => parts.push(drawing("text", attributes, words));
   for (let value = 0; value <= top * 1.001; value += step) {
-    parts.push(drawing("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }));
-    text({ class: "tick", x: MARGIN.left - 6, y: y(value) + 4, "text-anchor": "end" }, step % 1 ? value.toFixed(1) : whole(value));
+    const ends = { x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) };
+    const words = step % 1 ? value.toFixed(1) : whole(value);
+    parts.push(drawing("line", { class: "grid", ...ends }));
+    text({ x: MARGIN.left - 6, y: y(value) + 4, "text-anchor": "end" }, words);
   }
   const count = width < NARROW ? 2 : 4;
   for (let at = 0; at <= count; at += 1) {
     const depth = Math.round((deepest * at) / count);
-    const anchor = at === count ? "end" : "middle";
-    text({ class: "tick", x: x(depth) + (at === count ? MARGIN.right - 2 : 0), y: HEIGHT - 8, "text-anchor": anchor }, tokens(depth));
+    const last = at === count; // it ends at the edge, so that nothing of it is cut off
+    const place = { x: last ? width - 2 : x(depth), y: HEIGHT - 8, "text-anchor": last ? "end" : "middle" };
+    text(place, tokens(depth));
   }
   return parts;
 }
@@ -68,7 +73,7 @@ function curve(run, { x, y }) {
   return [
     bounded.length > 1 ? drawing("path", { class: "band", d: `${path([...above, ...below])}Z` }) : null,
     drawing("path", { class: "line", d: path(run.map(({ depth, decode }) => [x(depth), y(decode.value)])) }),
-    ...run.map(({ depth, decode }) => drawing("circle", { class: "point", cx: x(depth), cy: y(decode.value), r: 3 })),
+    ...run.map(({ depth, decode }) => drawing("circle", { cx: x(depth), cy: y(decode.value), r: 3 })),
   ];
 }
 
@@ -145,7 +150,7 @@ function chart(depths, limit) {
 /** Both as in /box/plan. The table says the same in figures; `unfolded`, if it was open before. */
 export function depthView(depths, { decode_tokens_per_s: now, decode_limit_tokens_per_s: limit = null }, unfolded) {
   const known = depths.some(({ decode }) => decode);
-  const words = known ? "Tokens per second, by how many tokens the context holds already. The band is where 80 of 100 runs lie." : "Not known for this model on this box.";
+  const words = known ? IN_SHORT : "Not known for this model on this box.";
   return element(
     "section",
     { class: "card wide", "aria-labelledby": "plan-depths" },

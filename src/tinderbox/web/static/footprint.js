@@ -55,7 +55,7 @@ export function footprintView(memory, given) {
     element(
       "p",
       { class: "sum" },
-      element("span", {}, element("strong", {}, figure(total)), total == null ? null : origin(memory.source ?? "predicted")),
+      element("span", {}, element("strong", {}, figure(total)), origin(memory.source ?? "predicted")),
       " ",
       capacity == null
         ? "of an amount not known"

@@ -80,7 +80,8 @@ export function startPlan({ form, answer, names, live }) {
   function say(kind, text) {
     failed = false;
     answer.setAttribute("aria-busy", "false");
-    answer.replaceChildren(element("p", { class: kind }, kind === "error" ? icon("warning") : null, element("span", {}, text)));
+    const mark = kind === "error" ? icon("warning") : null;
+    answer.replaceChildren(element("p", { class: kind }, mark, element("span", {}, text)));
     live.textContent = text;
   }
 
@@ -101,7 +102,8 @@ export function startPlan({ form, answer, names, live }) {
     );
     if (focused) answer.firstChild.focus(); // what had it is gone
     const decode = found.speed?.decode_tokens_per_s;
-    live.textContent = `${verdict.title}. ${verdict.words}${decode ? ` ${speed(decode.value)} tokens per second.` : ""}`;
+    const pace = decode ? ` ${speed(decode.value)} tokens per second.` : "";
+    live.textContent = `${verdict.title}. ${verdict.words}${pace}`;
   }
 
   function follow(settings) {

@@ -28,8 +28,12 @@ export function verdictView({ kind, symbol, title, words }, advice, change) {
     icon(symbol),
     element("h3", {}, title),
     element("p", {}, words),
-    advice.length ? element("ul", { class: "advice", "aria-label": "Advice" }, ...advice.map((line) => lineView(line, change))) : null,
+    advice.length ? adviceView(advice, change) : null,
   );
+}
+
+function adviceView(advice, change) {
+  return element("ul", { class: "advice", "aria-label": "Advice" }, ...advice.map((line) => lineView(line, change)));
 }
 
 function lineView(line, change) {

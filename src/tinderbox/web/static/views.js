@@ -2,7 +2,7 @@
 
 const current = () => (location.hash.startsWith("#plan") ? "plan" : "chat");
 
-/** `links` by the name of their view; `changed(view, moved)` for the first view, and `moved` is true from then on: for each new address. */
+/** `links` by the name of their view. `changed(view, moved)` for each new address, and once at the start: not `moved`. */
 export function startViews(links, changed) {
   function show(moved = false) {
     const view = current();
