@@ -30,7 +30,7 @@ def refused_plan(query: Mapping[str, str]) -> tuple[int, str] | None:
 
 
 def scripted_plan(query: Mapping[str, str]) -> dict[str, Any]:
-    context, box = int(query["context"]), query.get("box", "")
+    context, box = int(query.get("context", 8192)), query.get("box", "")
     memory = _memory(query, context)
     needed, capacity = sum(memory.values()), _times(CAPACITY[box], int(query["boxes"]))
     fits = capacity is not None and needed <= capacity
@@ -43,7 +43,7 @@ def scripted_plan(query: Mapping[str, str]) -> dict[str, Any]:
         "fits": fits,
         "memory": memory | {"total": needed, "capacity": capacity},
         "speed": _speed(query, BANDWIDTH[box]),
-        "advice": _advice(fits, context) if capacity else [],
+        "advice": _advice(query["model"], fits, context) if capacity else [],
         "depths": [{"depth": depth, "decode": _decode(query, BANDWIDTH[box], depth)} for depth in DEPTHS],
     }
 
@@ -82,10 +82,11 @@ def _speed(query: Mapping[str, str], bandwidth: float | None) -> dict[str, Any]:
     }
 
 
-def _advice(fits: bool, context: int) -> list[str]:
+def _advice(model: str, fits: bool, context: int) -> list[str]:
     if fits:
         return [f"Up to {8 * context} tokens of context fit (--context {8 * context})."]
     return [
+        f"{model} needs more than there is.",
         f"With q8_0 caches {context} tokens fit (--kv-type q8_0).",
         "In IQ4_XS it fits, with 28.1 GB (--quant IQ4_XS).",
         "On two such boxes it fits (--boxes 2).",

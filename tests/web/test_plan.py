@@ -163,6 +163,37 @@ def test_advice_that_names_nothing_to_set_is_only_read(visit: Visit) -> None:
     expect(answer.get_by_role("list", name="Advice")).not_to_contain_text("--")
 
 
+def test_advice_does_not_say_again_what_the_verdict_says(visit: Visit) -> None:
+    answer = open_plan(visit.page, model=DENSE, box="rtx-5090")
+
+    expect(answer.get_by_text(f"{DENSE} needs")).to_have_count(1)
+
+
+def test_a_speed_of_what_does_not_fit_is_told_with_an_if(visit: Visit) -> None:
+    answer = open_plan(visit.page, model=DENSE, box="rtx-5090")
+    expect(answer.get_by_role("heading", name="Speed, if it fitted")).to_be_visible()
+
+    visit.page.get_by_label("Boxes").fill("2")
+
+    expect(answer.get_by_role("heading", name="Speed", exact=True)).to_be_visible()
+
+
+def test_speeds_in_parallel_are_said_to_be_sums(visit: Visit) -> None:
+    answer = open_plan(visit.page, model=LARGE, box=SPARK, parallel=4)
+
+    expect(answer.locator(".figure").first).to_contain_text("while it answers, all 4 together; ")
+
+
+def test_a_number_that_is_left_empty_is_left_to_the_box(visit: Visit, box: ScriptedBox) -> None:
+    answer = open_plan(visit.page, model=LARGE, box=SPARK)
+
+    visit.page.get_by_label("Context", exact=True).fill("")
+    visit.page.get_by_label("In parallel").fill("2")
+
+    expect(answer.locator(".figure").first).to_contain_text("all 2 together")
+    assert "context" not in box.plans[-1]
+
+
 def test_an_unknown_model_is_answered_with_the_nearest_names(open_page: Callable[..., Visit]) -> None:
     visit = open_page()
 

@@ -6,11 +6,12 @@ import { speed, whole } from "./units.js";
 const HEIGHT = 240;
 const MARGIN = { top: 22, right: 14, bottom: 26, left: 40 };
 const NARROW = 480; // pixels: fewer ticks below it
+const ROUND = 64; // tokens
 const IN_SHORT =
   "Tokens per second, by how many tokens the context holds already. The band is where 80 of 100 runs lie.";
 
-/** 32768 as "32k", as contexts are called. */
-const tokens = (count) => (count >= 1024 && count % 1024 === 0 ? `${count / 1024}k` : whole(count));
+/** 32768 as "32k", 1536 as "1.5k", as contexts are called. */
+const tokens = (count) => (count >= 1024 && count % 512 === 0 ? `${count / 1024}k` : whole(count));
 
 /** A round step that parts `most` into about `count`. */
 function roundStep(most, count) {
@@ -32,7 +33,8 @@ function runs(depths) {
 function scales(depths, limit, width) {
   const known = depths.filter(({ decode }) => decode);
   const most = Math.max(limit ?? 0, ...known.map(({ decode }) => decode.high ?? decode.value));
-  const deepest = Math.max(1, ...depths.map(({ depth }) => depth));
+  // The last place of a context is one before a round number: the axis ends at that.
+  const deepest = ROUND * Math.max(1, Math.ceil(depths.at(-1).depth / ROUND));
   const step = roundStep(most * 1.02, 4);
   const top = Math.ceil((most * 1.02) / step) * step;
   const inner = width - MARGIN.left - MARGIN.right;
@@ -56,10 +58,9 @@ function axes({ x, y, step, top, deepest }, width) {
     parts.push(drawing("line", { class: "grid", ...ends }));
     text({ x: MARGIN.left - 6, y: y(value) + 4, "text-anchor": "end" }, words);
   }
-  const count = width < NARROW ? 2 : 4;
-  for (let at = 0; at <= count; at += 1) {
-    const depth = Math.round((deepest * at) / count);
-    const last = at === count; // it ends at the edge, so that nothing of it is cut off
+  const apart = 2 ** Math.ceil(Math.log2(deepest / (width < NARROW ? 2 : 4)));
+  for (let depth = 0; depth <= deepest; depth += Math.max(1, apart)) {
+    const last = depth === deepest; // it ends at the edge, so that nothing of it is cut off
     const place = { x: last ? width - 2 : x(depth), y: HEIGHT - 8, "text-anchor": last ? "end" : "middle" };
     text(place, tokens(depth));
   }
@@ -125,7 +126,8 @@ function table(depths, unfolded) {
 function chart(depths, limit) {
   const known = depths.filter(({ decode }) => decode);
   const spoken = [known[0], known.at(-1)].map(inWords).join("; ");
-  const label = `Decode speed over depth. ${spoken}${limit === null ? "" : `; the limit is ${speed(limit)} tokens/s`}.`;
+  const most = limit === null ? "" : `; the limit is ${speed(limit)} tokens/s`;
+  const label = `Decode speed over depth. ${spoken}${most}.`;
   const picture = drawing("svg", { class: "depths", role: "img", "aria-label": label, height: HEIGHT });
   const readout = element("p", { class: "quiet readout" }, " ");
   let scale = null;

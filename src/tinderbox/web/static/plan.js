@@ -5,7 +5,7 @@ import { element, icon } from "./dom.js";
 import { footprintView } from "./footprint.js";
 import { speedsView } from "./speeds.js";
 import { speed } from "./units.js";
-import { judge, verdictView } from "./verdict.js";
+import { further, judge, verdictView } from "./verdict.js";
 
 const PAUSE = 300; // milliseconds without a key before the box is asked
 const WELL_KNOWN = [
@@ -95,9 +95,9 @@ export function startPlan({ form, answer, names, live }) {
     failed = false;
     answer.setAttribute("aria-busy", "false");
     answer.replaceChildren(
-      verdictView(verdict, found.advice ?? [], follow),
+      verdictView(verdict, further(found), follow),
       footprintView(found.memory, here ? "measured" : "stated"),
-      speedsView(found.speed ?? {}),
+      speedsView(found.speed ?? {}, found),
       depthView(found.depths ?? [], found.speed ?? {}, unfolded),
     );
     if (focused) answer.firstChild.focus(); // what had it is gone

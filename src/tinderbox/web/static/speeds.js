@@ -39,19 +39,21 @@ function first({ first_token_s: seconds, prefill_tokens_per_s: prefill, decode_t
   return [element("strong", {}, duration(seconds)), origin(source)];
 }
 
-/** `speeds` as in /box/plan; what is null is said to be not known. */
-export function speedsView(speeds) {
+/** `speeds` as in /box/plan; what is null is said to be not known. They are sums over all that is in parallel. */
+export function speedsView(speeds, { fits, parallel }) {
+  const together = parallel > 1 ? `, all ${parallel} together` : "";
+  const title = fits || speeds.bound === "disk" || !speeds.decode_tokens_per_s ? "Speed" : "Speed, if it fitted";
   const limit = speeds.decode_limit_tokens_per_s ?? null;
   const [binds, why] = BINDS[speeds.bound] ?? [speeds.bound, null];
   return element(
     "section",
     { class: "card", "aria-labelledby": "plan-speed" },
-    element("h3", { id: "plan-speed" }, "Speed"),
+    element("h3", { id: "plan-speed" }, title),
     element(
       "dl",
       {},
-      row("Decode", range("while it answers", speeds.decode_tokens_per_s), ...rate(speeds.decode_tokens_per_s)),
-      row("Prefill", range("while it reads", speeds.prefill_tokens_per_s), ...rate(speeds.prefill_tokens_per_s)),
+      row("Decode", range(`while it answers${together}`, speeds.decode_tokens_per_s), ...rate(speeds.decode_tokens_per_s)),
+      row("Prefill", range(`while it reads${together}`, speeds.prefill_tokens_per_s), ...rate(speeds.prefill_tokens_per_s)),
       row("First token", null, ...first(speeds)),
       row(
         "Limit",

@@ -20,6 +20,9 @@ export function judge({ model, fits, memory: { total, capacity } }, box) {
     : { kind: "too-large", symbol: "cross", title: "It does not fit", words };
 }
 
+/** Advice without what the verdict says already. */
+export const further = ({ model, advice }) => (advice ?? []).filter((line) => !line.startsWith(`${model} needs `));
+
 /** `change(settings)` is called where a person follows a piece of advice: names as in /box/plan, values as text. */
 export function verdictView({ kind, symbol, title, words }, advice, change) {
   return element(

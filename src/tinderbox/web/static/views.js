@@ -2,7 +2,7 @@
 
 const current = () => (location.hash.startsWith("#plan") ? "plan" : "chat");
 
-/** `links` by the name of their view. `changed(view, moved)` for each new address, and once at the start: not `moved`. */
+/** `links` by the name of their view. `changed(view, moved)` for each address; the first has not `moved`. */
 export function startViews(links, changed) {
   function show(moved = false) {
     const view = current();
