@@ -148,7 +148,7 @@ def test_a_piece_of_advice_is_followed_with_one_press(visit: Visit, box: Scripte
     answer.get_by_role("button", name="Try it: On two such boxes it fits.").press("Enter")
 
     expect(answer.get_by_role("heading", name="It fits")).to_be_visible()
-    expect(visit.page.get_by_label("Boxes")).to_have_value("2")
+    expect(visit.page.get_by_label("Boxes", exact=True)).to_have_value("2")
     expect(answer.locator(".verdict")).to_be_focused()
     expect(answer.locator(".verdict")).to_contain_text(f"2 {TIMES} GeForce RTX 5090 (card)")
     assert box.plans[-1]["boxes"] == "2"
@@ -173,7 +173,7 @@ def test_a_speed_of_what_does_not_fit_is_told_with_an_if(visit: Visit) -> None:
     answer = open_plan(visit.page, model=DENSE, box="rtx-5090")
     expect(answer.get_by_role("heading", name="Speed, if it fitted")).to_be_visible()
 
-    visit.page.get_by_label("Boxes").fill("2")
+    visit.page.get_by_label("Boxes", exact=True).fill("2")
 
     expect(answer.get_by_role("heading", name="Speed", exact=True)).to_be_visible()
 
