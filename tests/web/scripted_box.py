@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.web.scripted_plan import BOXES, refused_plan, scripted_plan
 from tinderbox.web import page_routes
 
 MODEL = "smollm2:135m"
@@ -77,10 +78,12 @@ ANSWERS: Mapping[str, str] = {
 
 @dataclass
 class ScriptedBox:
-    """What happened is open to the test: `requests` (bodies), `left` (a client went away in mid-answer)."""
+    """What happened is open to the test: `requests` (bodies), `plans` (queries), `left` (a client went away in
+    mid-answer)."""
 
     requests: list[dict[str, Any]] = field(default_factory=list)
     orders: list[tuple[str, str]] = field(default_factory=list)
+    plans: list[dict[str, str]] = field(default_factory=list)
     left: threading.Event = field(default_factory=threading.Event)
     ready: dict[str, str] = field(default_factory=lambda: {MODEL: "ready"})
     key: str | None = None
@@ -121,6 +124,8 @@ class ScriptedBox:
                 *page_routes(),
                 Route("/box/models", self._models),
                 Route("/box/events", self._events),
+                Route("/box/boxes", self._boxes),
+                Route("/box/plan", self._plan),
                 Route("/box/{order:str}", self._order, methods=["POST"]),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
             ]
@@ -155,6 +160,17 @@ class ScriptedBox:
         used = sum(sizes[name] for name in self.ready) + 84_000_000
         pool = {"name": "unified", "capacity": 16_000_000_000, "used_by_us": used, "used_by_others": 5_200_000_000}
         return {"pool": [pool | {"free": 10_800_000_000 - used, "pressure": 0.0}], "leases": leases}
+
+    async def _boxes(self, request: Request) -> Response:
+        return JSONResponse({"boxes": [{"id": key, "name": name} for key, name in BOXES.items()]})
+
+    async def _plan(self, request: Request) -> Response:
+        query = dict(request.query_params)
+        self.plans.append(query)
+        if query["model"] == HOLD:
+            await self._gate.wait()
+        refusal = refused_plan(query)
+        return _refusal(*refusal) if refusal else JSONResponse(scripted_plan(query))
 
     async def _order(self, request: Request) -> Response:
         order, model = request.path_params["order"], (await request.json())["model"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.web.conftest import Visit
+from tests.web.scripted_plan import SPARK
 
 pytestmark = pytest.mark.slow
 
@@ -21,5 +22,23 @@ def test_a_picture_of_a_chat(open_page: Callable[..., Visit], scheme: str, width
     visit.ask_and_wait("break")
 
     picture = visit.page.screenshot(path=PICTURES / f"chat-{scheme}-{width}.png", animations="disabled")
+
+    assert len(picture) > 10_000
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 1200), ("light", 360), ("dark", 360)])
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("fits", f"model=gpt-oss-120b&box={SPARK}&context=32768"),
+        ("too-large", "model=Llama-3.3-70B-Instruct&box=rtx-5090"),
+    ],
+)
+def test_a_picture_of_a_plan(open_page: Callable[..., Visit], name: str, asked: str, scheme: str, width: int) -> None:
+    visit = open_page(color_scheme=scheme, viewport={"width": width, "height": 1900 if width == 360 else 1250})
+    visit.page.evaluate("hash => { location.hash = hash }", f"plan?{asked}")
+    visit.page.wait_for_selector("svg.depths circle")
+
+    picture = visit.page.screenshot(path=PICTURES / f"plan-{name}-{scheme}-{width}.png", animations="disabled")
 
     assert len(picture) > 10_000

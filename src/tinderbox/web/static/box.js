@@ -42,6 +42,9 @@ async function refusal(response) {
 }
 
 export const models = async () => (await (await call("/box/models")).json()).models;
+export const boxes = async () => (await (await call("/box/boxes")).json()).boxes;
+/** `query` (URLSearchParams): what is asked; see docs/serve.md for its names. */
+export const plan = async (query, signal) => (await call(`/box/plan?${query}`, { signal })).json();
 export const loadModel = (model) => call("/box/load", { body: { model } });
 export const stopModel = (model) => call("/box/stop", { body: { model } });
 

@@ -15,16 +15,17 @@ export function element(tag, { on = {}, ...attributes } = {}, ...children) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** One of the symbols in index.html. */
-export function icon(name) {
-  const picture = document.createElementNS(SVG, "svg");
-  picture.setAttribute("class", "icon");
-  picture.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `#icon-${name}`);
-  picture.append(use);
-  return picture;
+/** The same for a drawing: `svg` itself, or a part of it. */
+export function drawing(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
 }
+
+/** One of the symbols in index.html. */
+export const icon = (name) =>
+  drawing("svg", { class: "icon", "aria-hidden": "true" }, drawing("use", { href: `#icon-${name}` }));
 
 /** A button that shows a picture and is called `label` by a screen reader and by a tooltip. */
 export function iconButton(name, label, act, attributes = {}) {

@@ -1,5 +1,6 @@
-// Runs before the first paint, so that a chosen theme never flashes the other one.
+// Runs before the first paint, so that neither another theme nor another view flashes up.
 (() => {
+  document.documentElement.dataset.view = location.hash.startsWith("#plan") ? "plan" : "chat";
   try {
     const theme = localStorage.getItem("tinderbox.theme");
     if (theme === '"light"' || theme === '"dark"') document.documentElement.dataset.theme = JSON.parse(theme);

@@ -7,9 +7,11 @@ import { byId, element } from "./dom.js";
 import { startHistory } from "./history.js";
 import { startMemory } from "./memory.js";
 import { startModels } from "./models.js";
+import { startPlan } from "./plan.js";
 import { startSettings } from "./settings.js";
 import { load, save } from "./stored.js";
 import { startTheme } from "./theme.js";
+import { startViews } from "./views.js";
 
 const conversations = allConversations();
 const narrow = matchMedia("(max-width: 800px)");
@@ -53,8 +55,25 @@ const composer = startComposer(
   { send: (text) => chat.ask(text), stop: () => chat.stop(), editLast: () => chat.editLast() },
 );
 
+const plan = startPlan({
+  form: byId("plan-form"),
+  answer: byId("plan-answer"),
+  names: byId("plan-models"),
+  live: byId("live"),
+});
+
+const views = startViews({ chat: byId("to-chat"), plan: byId("to-plan") }, (view, moved) => {
+  byId("skip").setAttribute("href", view === "plan" ? "#plan-model" : "#field");
+  byId("skip").textContent = view === "plan" ? "Skip to the plan" : "Skip to the message";
+  if (view === "plan") plan.shown();
+  else plan.hidden();
+  if (moved && !narrow.matches) (view === "plan" ? plan : composer).focus();
+  showTitle();
+});
+
 const history = startHistory(byId("history"), {
   choose: (conversation) => {
+    views.go("chat");
     show(conversation);
     closeDrawer();
     composer.focus();
@@ -77,7 +96,13 @@ function show(conversation) {
 
 function showHistory() {
   history.show(conversations, chat.current(), chat.isAnswering);
-  document.title = chat.current()?.messages.length ? `${chat.title()} – Tinderbox` : "Tinderbox";
+  showTitle();
+}
+
+function showTitle() {
+  const chatting = chat.current()?.messages.length ? chat.title() : null;
+  const title = views.current() === "plan" ? "Plan" : chatting;
+  document.title = title ? `${title} – Tinderbox` : "Tinderbox";
 }
 
 function showComposer() {
@@ -85,6 +110,7 @@ function showComposer() {
 }
 
 function startNew() {
+  views.go("chat");
   show(newConversation(models.chosen()));
   closeDrawer();
   composer.focus();
@@ -149,6 +175,7 @@ startTheme(byId("theme"));
 closeDrawer();
 models.choose(load("model", null));
 show(conversations[0] ?? newConversation(models.chosen()));
+views.show();
 if (!narrow.matches) composer.focus();
 
 stayConnected({
@@ -173,5 +200,6 @@ async function readModels() {
   } catch {
     // The line to the box has broken meanwhile, and says so itself.
   }
+  plan.hear(models.names(), models.chosen());
   showComposer();
 }
