@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,3 +78,13 @@ def test_a_gpu_holds_a_tied_embedding_a_second_time() -> None:
     more = footprint(card, Settings(backend=Backend.CUDA)).weights - footprint(card, Settings()).weights
 
     assert more == next(tensor.size for tensor in card.tensors if tensor.name == "token_embd.weight")
+
+
+def test_the_table_in_the_docs_is_the_one_that_is_measured() -> None:
+    page = (ORACLE.parents[2] / "docs" / "plan.md").read_text()
+
+    script = [sys.executable, str(ORACLE.parents[2] / "scripts" / "memory_errors.py")]
+    measured = subprocess.run(
+        script, capture_output=True, text=True, check=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+    assert measured.stdout.strip() in page

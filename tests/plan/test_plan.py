@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from timeit import timeit
 
 import pytest
 
+from tinderbox.errors import WrongUsage
 from tinderbox.machine.catalogue import find_box
 from tinderbox.machine.machine import Family, Machine, MemoryKind, Pool
 from tinderbox.models.card import Card
 from tinderbox.models.shapes import find_shape
 from tinderbox.plan.plan import plan, plan_training, usable
 from tinderbox.plan.settings import Backend, Settings
+from tinderbox.plan.speed import predict
 from tinderbox.plan.training import Recipe
 from tinderbox.units import GB, GiB
 
@@ -88,3 +92,29 @@ def test_training_that_does_not_fit_is_told_what_does() -> None:
 
     assert "LoRA fits (--train lora)." in answer.advice
     assert answer.as_json()["memory"]["total"] > answer.capacity
+
+
+def test_speed_is_told_with_its_interval() -> None:
+    card, settings = find_shape("gpt-oss-120b"), Settings(context=8192)
+
+    speed = plan(card, SPARK, settings, predict(card, SPARK, settings)).as_json()["speed"]
+
+    decode = speed["decode_tokens_per_s"]
+    assert decode["low"] < decode["value"] < decode["high"]
+    assert decode["source"] == "predicted"
+
+
+def test_a_format_that_the_engine_cannot_read_is_refused() -> None:
+    with pytest.raises(WrongUsage, match="cannot read AWQ"):
+        plan(find_shape("qwen3-8b", "AWQ"), SPARK, Settings())
+
+
+def test_a_plan_is_made_in_a_few_milliseconds() -> None:
+    card = find_shape("qwen3-235b-a22b")
+    plan(card, SPARK, Settings(), requantise=partial(find_shape, "qwen3-235b-a22b"))
+
+    seconds = timeit(
+        lambda: plan(card, SPARK, Settings(context=8192), requantise=partial(find_shape, "qwen3-235b-a22b")), number=20
+    )
+
+    assert seconds / 20 < 0.02

@@ -50,13 +50,14 @@ _HOLDS_TWICE = {"gemma4", "gemma3n"}
 def footprint(card: Card, settings: Settings) -> Footprint:
     """What the model takes with these settings, over all boxes that it is split over."""
     overhead = settings.boxes * (PROCESS + DRIVER[settings.backend])
-    if settings.engine in paged.ENGINES:
+    engine = settings.engine.lower().split(" ")[0]  # `vLLM 0.19` too
+    if engine in paged.ENGINES:
         return Footprint(
             weights=card.sums.aligned,
             context=paged.paged_context_bytes(card, settings),
             compute=settings.boxes * paged.paged_compute_bytes(card, settings),
             output=0,
-            overhead=overhead + (0 if settings.engine == "mlx" else settings.boxes * paged.GRAPHS),
+            overhead=overhead + (0 if engine == "mlx" else settings.boxes * paged.GRAPHS),
         )
     return Footprint(
         weights=weights_bytes(card, settings),

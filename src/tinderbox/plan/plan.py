@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from tinderbox.machine.machine import Family, Machine, MemoryKind
 from tinderbox.models.card import Card
 from tinderbox.plan.explain import Room, advice, training_advice
 from tinderbox.plan.footprint import Footprint, footprint
+from tinderbox.plan.formats import check_format
 from tinderbox.plan.settings import Backend, Settings
+from tinderbox.plan.speed import Speed
 from tinderbox.plan.training import Recipe, TrainingFootprint, training_footprint
-from tinderbox.units import Bytes, GiB
+from tinderbox.units import Bytes, Figure, GiB
 
 _BACKENDS = {
     Family.GB10: Backend.CUDA,
@@ -25,19 +27,6 @@ _BACKENDS = {
 # unified and nothing is known of what is in use, the system and its desktop must live in it too.
 RESERVE, SHARE = GiB, 0.02
 SYSTEM_RESERVE, SYSTEM_SHARE = 3 * GiB, 0.04
-NO_SPEED: dict[str, Any] = {
-    "prefill_tokens_per_s": None,
-    "decode_tokens_per_s": None,
-    "first_token_s": None,
-    "decode_limit_tokens_per_s": None,
-    "bound": None,
-}
-
-
-class Figures(Protocol):
-    """What the speed model says, as far as a plan repeats it."""
-
-    def as_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +38,7 @@ class Plan:
     settings: Settings
     memory: Footprint
     capacity: Bytes
-    speed: Figures | None
+    speed: Speed | None
     advice: tuple[str, ...]
 
     @property
@@ -68,9 +57,23 @@ class Plan:
             "parallel": self.settings.parallel,
             "fits": self.fits,
             "memory": memory | {"total": self.memory.total, "capacity": self.capacity, "source": source},
-            "speed": NO_SPEED if self.speed is None else self.speed.as_json(),
+            "speed": _speed_as_json(self.speed or Speed(None, None, None, None, None)),
             "advice": list(self.advice),
         }
+
+
+def _speed_as_json(speed: Speed) -> dict[str, Any]:
+    return {
+        "prefill_tokens_per_s": _figure_as_json(speed.prefill),
+        "decode_tokens_per_s": _figure_as_json(speed.decode),
+        "first_token_s": speed.first_token_s,
+        "decode_limit_tokens_per_s": speed.decode_limit,
+        "bound": speed.bound,
+    }
+
+
+def _figure_as_json(figure: Figure | None) -> dict[str, Any] | None:
+    return asdict(figure) if figure is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,12 @@ def plan(
     card: Card,
     machine: Machine,
     settings: Settings,
-    speed: Figures | None = None,
+    speed: Speed | None = None,
     requantise: Callable[[str], Card] | None = None,
 ) -> Plan:
     """The plan for `card` on `machine`. `requantise` gives the same model in another quantisation, where it can be
-    had: without it no other is advised."""
+    had: without it no other is advised. Raises WrongUsage where the engine cannot read the model's format."""
+    check_format(card, settings.engine)
     settings = replace(settings, backend=backend_of(machine))
     room = Room(usable(machine, settings.boxes), lambda count: usable(machine, count), requantise)
     memory = footprint(card, settings)
