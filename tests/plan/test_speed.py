@@ -150,7 +150,14 @@ def test_what_does_not_fit_is_bound_by_the_disk() -> None:
 def test_a_burst_of_requests_answers_slower_while_others_are_still_read() -> None:
     model, settings = card(quantisation="BF16"), Settings(engine="vllm", parallel=10, prompt=8192)
 
-    assert decode(predict(model, SPARK, settings, reply=256)) < 0.7 * decode(predict(model, SPARK, settings))
+    assert decode(predict(model, SPARK, settings)) < 0.7 * decode(predict(model, SPARK, settings, reply=0))
+
+
+def test_a_serving_engine_answers_after_the_prompt_that_it_was_sent() -> None:
+    model = card(quantisation="BF16")
+
+    assert decode(speed(model, engine="vllm", prompt=32768)) < decode(speed(model, engine="vllm"))
+    assert decode(speed(model, prompt=32768)) == decode(speed(model))
 
 
 @pytest.mark.parametrize(

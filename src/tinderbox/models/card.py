@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -72,7 +73,8 @@ class Sums:
     """What the tensors that an engine loads add up to, counted once: plans are made by the thousand.
 
     `aligned` is their size in buffers where each starts at a multiple of 32 bytes, `embedding` that of `token_embd`.
-    The widths are of the widest dense feed-forward, the routed experts, and the inputs that each layer adds.
+    The widths are of the widest dense feed-forward, the routed experts, and the inputs that each layer adds. `layers`
+    has each kind of layer once, with how many there are.
     """
 
     aligned: Bytes
@@ -81,12 +83,16 @@ class Sums:
     feed_forward: int
     expert: int
     per_layer_inputs: int
+    layers: tuple[tuple[Layer, int], ...]
+    types: frozenset[str]
 
 
-def sums_of(tensors: Iterable[Tensor]) -> Sums:
+def sums_of(tensors: Iterable[Tensor], layers: Iterable[Layer]) -> Sums:
     aligned = embedding = feed_forward = expert = inputs = 0
     tied = True
+    types = set()
     for tensor in tensors:
+        types.add(tensor.type)
         name, size = tensor.name, -(-tensor.size // 32) * 32
         aligned += size
         if name == "token_embd.weight":
@@ -99,7 +105,8 @@ def sums_of(tensors: Iterable[Tensor]) -> Sums:
             expert = max(expert, tensor.shape[0])
         elif name == "per_layer_model_proj.weight":
             inputs = tensor.shape[-1]
-    return Sums(aligned, embedding, tied, feed_forward, expert, inputs)
+    kinds = tuple(Counter(layers).items())
+    return Sums(aligned, embedding, tied, feed_forward, expert, inputs, kinds, frozenset(types))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,7 @@ class Card:
     sums: Sums = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sums", sums_of(self.used_tensors))
+        object.__setattr__(self, "sums", sums_of(self.used_tensors, self.layers))
 
     @property
     def used_tensors(self) -> tuple[Tensor, ...]:

@@ -18,6 +18,7 @@ from tinderbox.models.blocks import Block, Config, Pieces, take
 from tinderbox.models.card import Card, Layer, Tensor
 from tinderbox.models.compressed import Rule
 from tinderbox.models.mixes import Place
+from tinderbox.models.mixture import expert_count
 from tinderbox.models.quantisation import tensor_bytes
 from tinderbox.models.safetensors import read_tensors
 
@@ -122,7 +123,7 @@ def _check(settings: Config, name: str) -> None:
 def _card(settings: Config, name: str, made: tuple[list[Block], Pieces], named_rule: tuple[str, Rule]) -> Card:
     (blocks, pieces), (word, rule) = made, named_rule
     layers = tuple(block.layer for block in blocks)
-    counts = _count_alike(pieces, len(layers), families.expert_count(settings))
+    counts = _count_alike(pieces, len(layers), expert_count(settings))
     tensors = []
     for tensor, shape in pieces:
         place = Place(tensor, shape, *counts.get(tensor, (0, 1)))
@@ -137,7 +138,7 @@ def _card(settings: Config, name: str, made: tuple[list[Block], Pieces], named_r
         vocabulary=settings["vocab_size"],
         layers=layers,
         tensors=tuple(tensors),
-        experts=families.expert_count(settings),
+        experts=expert_count(settings),
         experts_used=int(take(settings, *_USED, default=0)),
     )
 
@@ -209,7 +210,7 @@ def _rule(settings: Config, layers: tuple[Layer, ...], quantisation: str | None,
     if word in mixes.BASES and (gguf or word not in compressed.FORMATS_BY_WORD):
         model = mixes.Model(
             layers=len(layers),
-            experts=families.expert_count(settings),
+            experts=expert_count(settings),
             grouping=next((layer.heads // layer.kv_heads for layer in layers if layer.kv_heads), 1),
             tied=is_tied(settings),
             is_70b=len(layers) == 80 and settings["model_type"] == "llama",

@@ -38,12 +38,13 @@ def window_cells(window: int, settings: Settings) -> int:
 
 def context_bytes(card: Card, settings: Settings) -> Bytes:
     """All that the context takes, over all layers and sequences."""
-    widest = max((layer.kv_heads * layer.value_length for layer in card.layers), default=0)
-    total = sum(layer_bytes(layer, settings, widest) for layer in card.layers)
-    if settings.flash_attention or any(layer.attention is Attention.RECURRENT for layer in card.layers):
+    kinds = card.sums.layers
+    widest = max((layer.kv_heads * layer.value_length for layer, _ in kinds), default=0)
+    total = sum(count * layer_bytes(layer, settings, widest) for layer, count in kinds)
+    if settings.flash_attention or any(layer.attention is Attention.RECURRENT for layer, _ in kinds):
         return total
     # llama.cpp gives layers without attention values of the widest layer's size, unless the model is a hybrid
-    idle = sum(layer.attention is Attention.NONE for layer in card.layers)
+    idle = sum(count for layer, count in kinds if layer.attention is Attention.NONE)
     return total + idle * streams(settings) * cells(settings) * bytes_of(kv_format(settings), widest)
 
 

@@ -38,12 +38,12 @@ def compute_bytes(card: Card, settings: Settings) -> Bytes:
 def mask_bytes(card: Card, settings: Settings, tokens: int) -> list[Bytes]:
     """A number for each token and cell: for the full cache, and for the sliding one where there is one."""
     size = 2 if settings.flash_attention else 4
-    kinds = {layer.attention for layer in card.layers}
+    kinds = {layer.attention for layer, _ in card.sums.layers}
     masks = []
     if Attention.FULL in kinds or Attention.LATENT in kinds:
         masks.append(tokens * cells(settings) * size)
     if Attention.SLIDING in kinds:
-        window = max(layer.window for layer in card.layers)
+        window = max(layer.window for layer, _ in card.sums.layers)
         masks.append(tokens * window_cells(window, settings) * size)
     return masks
 
@@ -56,7 +56,7 @@ def _experts(card: Card) -> int:
 
 
 def _attention(card: Card, settings: Settings) -> int:
-    return max((_layer_attention(layer, settings) for layer in {*card.layers}), default=0)
+    return max((_layer_attention(layer, settings) for layer, _ in card.sums.layers), default=0)
 
 
 def _layer_attention(layer: Layer, settings: Settings) -> int:
@@ -84,7 +84,7 @@ def _value_indices(card: Card, settings: Settings, tokens: int) -> Bytes:
     if settings.flash_attention:
         return 0
     widths: dict[Attention, int] = {}
-    for layer in card.layers:
+    for layer, _ in card.sums.layers:
         if layer.attention in (Attention.FULL, Attention.SLIDING):
             widths[layer.attention] = max(widths.get(layer.attention, 0), layer.kv_heads * layer.value_length)
     return 8 * tokens * sum(widths.values())

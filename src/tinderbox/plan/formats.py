@@ -34,7 +34,7 @@ def engine_kind(name: str) -> str:
 def check_format(card: Card, engine: str) -> None:
     """Raises WrongUsage where the engine cannot read the formats of that card."""
     kind = engine_kind(engine)
-    refused = sorted(set(card.types) & _REFUSED[kind])
+    refused = sorted(card.sums.types & _REFUSED[kind])
     if refused:
         instead = _INSTEAD.get(kind, "Choose --quant FP8, NVFP4 or AWQ.")
         raise WrongUsage(f"{engine} cannot read {_SAY.get(refused[0], refused[0])} weights.", instead)

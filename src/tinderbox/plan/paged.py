@@ -23,7 +23,9 @@ GRAPHS = 1024 * MiB  # captured CUDA graphs and the libraries' workspaces, state
 def paged_context_bytes(card: Card, settings: Settings) -> Bytes:
     """The pages that `context` tokens fill, shared by `parallel` sequences, and each sequence's states."""
     own = -(-settings.context // settings.parallel)
-    return settings.parallel * sum(_sequence_bytes(layer, own, settings.kv_type) for layer in card.layers)
+    return settings.parallel * sum(
+        count * _sequence_bytes(layer, own, settings.kv_type) for layer, count in card.sums.layers
+    )
 
 
 def _sequence_bytes(layer: Layer, tokens: int, kv_type: str) -> Bytes:

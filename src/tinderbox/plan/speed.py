@@ -23,6 +23,7 @@ from tinderbox.units import Figure
 OPERATIONS_PER_BYTE = 34.0
 UNKNOWN_ENGINE = 1.6  # how many times wider the interval is where another engine's constants are borrowed
 ALL_REDUCE = 60e-6  # seconds; two for each layer where matrices are split over boxes
+REPLY = 256  # tokens of an answer where nobody says how long it is
 HOP = 50e-6  # seconds for one token's activations to reach the next box where layers are split
 
 _ALIASES = {
@@ -58,10 +59,10 @@ def predict(
     machine: Machine,
     settings: Settings,
     calibration: Calibration | None = None,
-    reply: int | None = None,
+    reply: int = REPLY,
 ) -> Speed:
-    """The speed of one model on one machine. With `reply`, a serving engine that is given all requests at once is
-    taken to read the others' prompts while the first ones already answer, as its measured throughput does."""
+    """The speed of one model on one machine. A serving engine that is given several requests at once reads the prompts
+    of some while others already answer with `reply` tokens each, and its throughput is told so; 0 leaves that out."""
     if machine.bandwidth is None:
         return Speed(None, None, None, None, None)
     engine = engine_name(settings.engine)
@@ -85,7 +86,7 @@ def predict(
     prefill = correct(
         learnt, engine, Kind.PREFILL, mixture, tokens / reading, widening * efficiency.spread(Kind.PREFILL)
     )
-    if reply and settings.parallel > 1 and engine in _SERVING:
+    if reply > 0 and settings.parallel > 1 and engine in _SERVING:
         decode = _while_reading(decode, prefill, settings, reply)
     return Speed(
         prefill,
@@ -127,7 +128,10 @@ def hardware_of(machine: Machine, engine: str) -> Hardware:
 
 
 def decode_depth(settings: Settings) -> int:
-    """Tokens before the one that is decoded. Sequences side by side each hold at least the prompt that they read."""
+    """Tokens before the one that is decoded. A serving engine answers after the prompt that it was sent; llama.cpp's
+    own figures are told at a depth, where several sequences each hold at least the prompt that they read."""
+    if engine_name(settings.engine) in _SERVING:
+        return settings.depth + settings.prompt
     return max(settings.depth, settings.prompt) if settings.parallel > 1 else settings.depth
 
 

@@ -61,7 +61,7 @@ def weight_bytes_by_type(card: Card, batch: int = 1) -> dict[str, Bytes]:
 
 def kv_bytes_read(card: Card, depth: int, kv_type: str = "f16") -> Bytes:
     """Bytes of cache that one sequence's next token reads with `depth` tokens before it, states included."""
-    return sum(_layer_read(layer, depth, kv_type) for layer in card.layers)
+    return sum(count * _layer_read(layer, depth, kv_type) for layer, count in card.sums.layers)
 
 
 def _layer_read(layer: Layer, depth: int, kv_type: str) -> Bytes:
@@ -103,7 +103,7 @@ def active_elements(card: Card) -> int:
 
 def flops_per_token(card: Card, depth: int) -> float:
     """Operations for one token of a prompt with `depth` tokens before it: two a weight, and attention's own."""
-    return 2.0 * active_elements(card) + sum(attention_flops(layer, depth) for layer in card.layers)
+    return 2.0 * active_elements(card) + sum(count * attention_flops(layer, depth) for layer, count in card.sums.layers)
 
 
 def attention_flops(layer: Layer, depth: int) -> float:
