@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tinderbox.machine.machine import Machine
     from tinderbox.models.card import Card
 
-USUAL_CONTEXT = 8192
+USUAL_CONTEXT, USUAL_PROMPT = 8192, 512
 GLANCE = 0.3  # seconds; what a first look at this machine's memory takes
 _POINTS = 9  # depths at which speed is told
 _GGUF_ENGINES = ("llama.cpp",)
@@ -44,7 +44,7 @@ class Question:
     quant: str | None = None
     context: int | None = None
     depth: int = 0
-    prompt: int = 512
+    prompt: int = USUAL_PROMPT
     parallel: int = 1
     kv_type: str = "f16"
     ubatch: int = 512
@@ -152,7 +152,7 @@ def settings_for(card: Card, question: Question) -> Settings:
         engine=engine_kind(question.engine),
         boxes=question.boxes,
         depth=question.depth,
-        prompt=question.prompt,
+        prompt=question.prompt or USUAL_PROMPT,  # rows of measurements write 0 where nothing was read
     )
 
 
@@ -234,7 +234,7 @@ def _from_store(home: Path, name: str, quant: str | None) -> Model | None:
         return None  # no name for the store, yet `Qwen3 8B` may be one of the well-known
     if stored is None:
         return None
-    card = stored.card()
+    card = replace(stored.card(), name=stored.name)
     if quant is not None and quant.strip().upper() != card.quantisation.upper():
         return None
     try:
