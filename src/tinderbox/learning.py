@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,17 @@ from typing import TYPE_CHECKING
 from tinderbox import state
 from tinderbox.errors import TinderboxError
 from tinderbox.plan.calibration import Calibration, Correction, Kind, key, learn
+from tinderbox.plan.settings import Settings
+from tinderbox.plan.speed import predict
 from tinderbox.units import Bytes, Figure
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from tinderbox.machine.machine import Machine
+    from tinderbox.models.card import Card
+
+FEWEST_GENERATED, FEWEST_READ = 16, 32  # tokens: what is shorter says more of the start than of the speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,42 @@ class Load:
     measured: Bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How fast one answer came, by the engine's own clock: tokens and tokens a second; `cached` were not read again.
+
+    `alone`: no other question was answered on this machine meanwhile, so that the figures are the model's own.
+    """
+
+    model: str
+    read: int
+    read_per_second: float
+    cached: int
+    generated: int
+    generated_per_second: float
+    alone: bool = True
+
+
+def runs_of(card: Card, machine: Machine, timings: Timings, engine: str = "llama.cpp") -> list[Run]:
+    """What an answer teaches: nothing of what was too short to time, nor of what others slowed down."""
+    if not timings.alone:
+        return []
+    runs = []
+    before = timings.cached + timings.read
+    if timings.generated >= FEWEST_GENERATED and timings.generated_per_second > 0:
+        depth = before + timings.generated // 2
+        speed = predict(card, machine, Settings(context=1 + 2 * depth, depth=depth, engine=engine))
+        runs.append((Kind.DECODE, speed.decode, timings.generated_per_second))
+    if timings.read >= FEWEST_READ and timings.read_per_second > 0:
+        settings = Settings(context=1 + before, depth=timings.cached, prompt=timings.read, engine=engine)
+        runs.append((Kind.PREFILL, predict(card, machine, settings).prefill, timings.read_per_second))
+    return [
+        Run(engine, kind, card.experts > 0, predicted.value, measured)
+        for kind, predicted, measured in runs
+        if predicted is not None
+    ]
+
+
 def read_learnt(home: Path) -> Learnt:
     """All of it; nothing where there is no state yet, or none that can be read."""
     if not (home / "state.db").exists():
@@ -62,8 +106,13 @@ def read_learnt(home: Path) -> Learnt:
 
 
 def keep_figures(home: Path, figures: dict[str, Figure]) -> None:
+    """The newest stay. Corrections of decoding were learnt against the bandwidth of before: they move with it."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with state.opened(home) as db, state.writing(db):
+        before, after = _figures(db).get("memory_read"), figures.get("memory_read")
+        if before and after:
+            moved = math.log(before.value / after.value)
+            db.execute("UPDATE corrections SET mean = mean + ? WHERE name NOT LIKE '%/prefill/%'", (moved,))
         db.executemany(
             "INSERT OR REPLACE INTO machine_figures VALUES (?, ?, ?, ?, ?)",
             [(name, one.value, one.low, one.high, now) for name, one in figures.items()],

@@ -74,7 +74,7 @@ class Planner:
     `held` is what the box itself has in this machine's memory, and could free: for a plan it is not taken.
     """
 
-    def __init__(self, home: Path, held: Callable[[], Bytes] = lambda: 0) -> None:
+    def __init__(self, home: Path, held: Callable[[], Bytes] | None = None) -> None:
         self._home = home
         self._held = held
         self._models: dict[tuple[str, bool, str | None], Model] = {}
@@ -126,9 +126,10 @@ class Planner:
     def _this(self) -> Machine:
         if THIS not in self._boxes:
             self._boxes[THIS] = this_machine(self._home)
-        found, held = self._boxes[THIS], self._held()
-        if not held:
+        found = self._boxes[THIS]
+        if self._held is None:
             return found
+        held = self._held()
         from tinderbox.machine.probe import probe
 
         # The box lives long, and what is available changes: it is looked up anew for each question.

@@ -13,7 +13,7 @@ import click
 from tinderbox.cli.printable import printable
 from tinderbox.config import home_folder
 from tinderbox.errors import DoesNotFit, TinderboxError, WrongUsage
-from tinderbox.units import Bytes, format_bytes, format_duration
+from tinderbox.units import Bytes, format_bytes, format_duration, short
 
 if TYPE_CHECKING:
     from tinderbox.planning import Planner, Question
@@ -175,11 +175,6 @@ def _speed_lines(speed: dict[str, Any]) -> Iterator[str]:
 def figure(one: dict[str, Any]) -> str:
     """`57.1 tokens/s (52.0 to 62.7, predicted)`."""
     return f"{short(one['value'])} tokens/s ({short(one['low'])} to {short(one['high'])}, {one['source']})"
-
-
-def short(speed: float) -> str:
-    """Three digits, and no exponent."""
-    return f"{speed:.0f}" if speed >= 100 else f"{speed:.3g}"
 
 
 def draw(planner: Planner, question: Question, body: dict[str, Any]) -> str:
