@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tinderbox.machine.machine import Machine
     from tinderbox.models.card import Card
 
+SETTLED, STRAY = 3, 1.3  # runs; a factor
 FEWEST_GENERATED, FEWEST_READ = 16, 32  # tokens: what is shorter says more of the start than of the speed
 
 
@@ -124,12 +125,22 @@ def learn_runs(home: Path, runs: list[Run]) -> None:
     with state.opened(home) as db, state.writing(db):
         known = _calibration(db)
         for run in runs:
-            known = learn(known, run.engine, run.kind, run.mixture, run.predicted, run.measured)
+            known = learn(known, run.engine, run.kind, run.mixture, run.predicted, tamed(known, run))
             one = known.corrections[key(run.engine, run.kind, run.mixture)]
             db.execute(
                 "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?)",
                 (key(run.engine, run.kind, run.mixture), one.mean, one.count),
             )
+
+
+def tamed(known: Calibration, run: Run) -> float:
+    """The speed measured; where some runs are known, no further from them than a factor of STRAY: one answer while
+    another program had the processor must not undo what many have taught, and many such answers still will."""
+    before = known.corrections.get(key(run.engine, run.kind, run.mixture))
+    if before is None or before.count < SETTLED:
+        return run.measured
+    usual = run.predicted * math.exp(before.mean)
+    return min(max(run.measured, usual / STRAY), usual * STRAY)
 
 
 def learn_load(home: Path, load: Load) -> None:
