@@ -92,12 +92,16 @@ def test_an_answer_teaches_decode_and_prefill() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "left"),
-    [({"generated": 15}, [Kind.PREFILL]), ({"read": 31}, [Kind.DECODE]), ({"alone": False}, [])],
+    ("timings", "left"),
+    [
+        (replace(TIMINGS, generated=15), [Kind.PREFILL]),
+        (replace(TIMINGS, read=31), [Kind.DECODE]),
+        (replace(TIMINGS, alone=False), []),
+    ],
     ids=["a short answer", "a short prompt", "in company"],
 )
-def test_what_says_little_teaches_nothing(change: dict[str, int], left: list[Kind]) -> None:
-    runs = runs_of(find_shape("qwen3-8b"), find_box("dgx-spark"), replace(TIMINGS, **change))
+def test_what_says_little_teaches_nothing(timings: Timings, left: list[Kind]) -> None:
+    runs = runs_of(find_shape("qwen3-8b"), find_box("dgx-spark"), timings)
 
     assert [run.kind for run in runs] == left
 
