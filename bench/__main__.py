@@ -17,6 +17,7 @@ from tests.models.fuzz import fuzz
 
 from bench.command_line import measure_commands, measure_size
 from bench.figure import Result, as_table
+from bench.planning import measure_plans
 from bench.serving import measure_serving, measure_start
 from tinderbox.models.download import pull
 from tinderbox.models.store import Store
@@ -48,9 +49,12 @@ def main() -> None:
 
 def measure(starter: Path, rounds: int) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
-        commands = measure_commands(furnish(Path(folder), starter), rounds * 2)
+        home = furnish(Path(folder), starter)
+        commands = measure_commands(home, rounds * 2)
+        plans = measure_plans(home, rounds)
     return [
         *commands,
+        *plans,
         *measure_size(),
         *asyncio.run(measure_start(starter, rounds)),
         *asyncio.run(measure_serving(starter, rounds)),

@@ -17,14 +17,22 @@ from typing import TYPE_CHECKING
 
 from tinderbox.config import Config
 from tinderbox.engines.engine import Settings
-from tinderbox.engines.llamacpp import LlamaCpp
+from tinderbox.engines.llamacpp import LlamaCpp, as_planned
 from tinderbox.engines.pool import Order, Pool
 from tinderbox.errors import Conflict, TinderboxError, WrongUsage
-from tinderbox.memory import read_room
-from tinderbox.models.store import Store
+from tinderbox.learning import Load, Timings, correct_load, learn_load, learn_runs, runs_of
+from tinderbox.memory import Lease, read_room
+from tinderbox.models.store import Store, Stored
+from tinderbox.plan.footprint import footprint
+from tinderbox.planning import this_machine
+from tinderbox.units import Bytes
 
 if TYPE_CHECKING:
     import uvicorn
+
+    from tinderbox.models.card import Card
+
+ENGINE = "llama.cpp"
 
 
 def make_pool(config: Config, store: Store, sockets: Path) -> Pool:
@@ -41,13 +49,52 @@ def make_pool(config: Config, store: Store, sockets: Path) -> Pool:
             threads=config.threads or physical_cores(),
             embeds_only=card.makes_embeddings_only,
         )
-        return Order(settings, predicted=stored.size)
+        return Order(settings, predicted=predicted_memory(config.home, settings, card))
 
     def start(settings: Settings) -> LlamaCpp:
         log = config.home / "logs" / f"{settings.name.replace('/', '-').replace(':', '-')}.log"
         return LlamaCpp(settings, sockets, log)
 
     return Pool(order, start, lambda leases: read_room(config.memory, leases))
+
+
+def predicted_memory(home: Path, settings: Settings, card: Card) -> Bytes:
+    """The exact footprint of the child, corrected by what loads took here."""
+    total = footprint(card, as_planned(settings)).total
+    return correct_load(home, settings.name, ENGINE, settings.context, settings.parallel, total)
+
+
+class Lessons:
+    """What answers and loads teach, written down in a thread, so that no answer waits for it."""
+
+    def __init__(self, home: Path, pool: Pool, store: Store) -> None:
+        self._home = home
+        self._pool = pool
+        self._store = store
+        self._open: set[asyncio.Task[None]] = set()
+
+    def hear(self, timings: Timings) -> None:
+        lease = next((lease for lease in self._pool.leases() if lease.holder == timings.model), None)
+        task = asyncio.create_task(asyncio.to_thread(self._learn, timings, lease))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def end(self) -> None:
+        await asyncio.gather(*self._open)
+
+    def _learn(self, timings: Timings, lease: Lease | None) -> None:
+        with suppress(TinderboxError):  # a model that was removed, or a state that is busy: a lesson is lost, no answer
+            stored = self._store.find(timings.model)
+            card = stored.card()
+            learn_runs(self._home, runs_of(card, this_machine(self._home), timings))
+            if lease is not None and lease.measured is not None and lease.context:
+                self._learn_load(lease, stored, card)
+
+    def _learn_load(self, lease: Lease, stored: Stored, card: Card) -> None:
+        parallel = lease.parallel
+        settings = Settings(stored.name, stored.path, lease.context, parallel, threads=1)
+        total = footprint(card, as_planned(settings)).total
+        learn_load(self._home, Load(stored.name, ENGINE, lease.context, parallel, total, lease.measured or 0))
 
 
 def physical_cores() -> int:
@@ -73,13 +120,15 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
     with _home_lock(config.home), _sockets() as sockets, _listen(config) as listener:
         store = Store(config.home)
         pool = make_pool(config, store, sockets)
+        lessons = Lessons(config.home, pool, store)
         stopping = asyncio.Event()
         try:
             first = asyncio.create_task(_load_first(pool, load_first, stopping))
-            await _serve(config, pool, store, listener, stopping, ready)
+            await _serve(config, pool, lessons, listener, stopping, ready)
             await first
         finally:
             await pool.close()
+            await lessons.end()
 
 
 async def _load_first(pool: Pool, name: str | None, stopping: asyncio.Event) -> None:
@@ -96,7 +145,7 @@ async def _load_first(pool: Pool, name: str | None, stopping: asyncio.Event) -> 
 async def _serve(
     config: Config,
     pool: Pool,
-    store: Store,
+    lessons: Lessons,
     listener: socket.socket,
     stopping: asyncio.Event,
     ready: Callable[[str], None] | None,
@@ -104,7 +153,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     # FastAPI takes longer to import than a small model to load: in a thread, so that the first child can start now.
-    server = await asyncio.to_thread(_make_server, config, pool, store, stopping)
+    server = await asyncio.to_thread(_make_server, config, pool, lessons, stopping)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn has a flag, no event)
         await asyncio.sleep(0.005)
@@ -122,7 +171,7 @@ async def _serve(
         await serving
 
 
-def _make_server(config: Config, pool: Pool, store: Store, stopping: asyncio.Event) -> uvicorn.Server:
+def _make_server(config: Config, pool: Pool, lessons: Lessons, stopping: asyncio.Event) -> uvicorn.Server:
     import uvicorn
 
     from tinderbox.serve.app import make_app
@@ -133,7 +182,7 @@ def _make_server(config: Config, pool: Pool, store: Store, stopping: asyncio.Eve
         def capture_signals(self) -> Iterator[None]:
             yield  # signals are ours: they set `stopping`, so that streams without an end can end
 
-    app = make_app(pool, store, stopping, drain=config.drain, page=page_routes())
+    app = make_app(pool, Store(config.home), stopping, drain=config.drain, page=page_routes(), heard=lessons.hear)
     return Server(
         uvicorn.Config(
             app,

@@ -33,6 +33,7 @@ class Lease:
     pinned: bool
     since: datetime
     context: int = 0
+    parallel: int = 1
 
     @property
     def held(self) -> Bytes:

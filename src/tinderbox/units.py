@@ -38,6 +38,11 @@ def format_bytes(count: Bytes) -> str:
     return f"{count} B"
 
 
+def short(number: float) -> str:
+    """Three digits, and no exponent: `57.4`, `1167`."""
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
+
+
 def parse_bytes(text: str) -> Bytes:
     """`8GB`, `8 GiB`, `512m` or a plain number of bytes. Raises ValueError for anything else."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)

@@ -170,9 +170,12 @@ class _Question:
     def _ask(self, box: Client) -> None:
         from tinderbox.cli.chat import describe_speed, stream_answer
 
+        box.load(self._model)
+        plan = box.plan(self._model, context=self._config.context)  # before the answer teaches better
+        predicted = plan["speed"]["decode_tokens_per_s"]
         click.echo(f"> {self._question}")
         last = stream_answer(box, self._model, [{"role": "user", "content": self._question}], max_tokens=128)
-        click.echo(describe_speed(last))
+        click.echo(describe_speed(last, predicted=predicted))
 
 
 def _announce(address: str) -> None:

@@ -11,6 +11,7 @@ import click
 
 from tinderbox.cli.printable import printable
 from tinderbox.config import home_folder
+from tinderbox.units import short
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -121,16 +122,24 @@ def stream_answer(box: Client, model: str, messages: list[dict[str, Any]], **sam
     return {"text": "".join(text)} | {key: last[key] for key in ("usage", "timings") if key in last}
 
 
-def describe_speed(last: dict[str, Any], context: int | None = None) -> str:
-    """One line on how fast an answer came and how full the context is."""
+def describe_speed(last: dict[str, Any], context: int | None = None, predicted: dict[str, Any] | None = None) -> str:
+    """One line on how fast an answer came, beside what was predicted, and how full the context is."""
     if "timings" not in last:
         return "(stopped)"
     timings, used = last["timings"], last["usage"]["total_tokens"]
-    speed = f"{timings['predicted_n']} tokens at {timings['predicted_per_second']:.1f} tokens/s (measured)"
+    measured = f"{timings['predicted_per_second']:.1f} tokens/s (measured{_beside(predicted)})"
+    speed = f"{timings['predicted_n']} tokens at {measured}"
     cached = timings.get("cache_n", 0)
     read = f"prompt: {timings['prompt_n']} read at {timings['prompt_per_second']:.0f} tokens/s, {cached} cached"
     room = f"; context: {used} of {context} ({used / context:.0%})" if context else ""
     return f"{speed}; {read}{room}"
+
+
+def _beside(predicted: dict[str, Any] | None) -> str:
+    if predicted is None:
+        return ""
+    value, low, high = (short(predicted[key]) for key in ("value", "low", "high"))
+    return f"; {value} {predicted['source']}, {low} to {high}"
 
 
 def _answer_once(

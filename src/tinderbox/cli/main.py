@@ -22,6 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ls": ("models", "List the models in the store."),
     "show": ("models", "Say what a model is."),
     "rm": ("models", "Remove a model from the store."),
+    "plan": ("plan", "Say what fits, how fast, and what to change."),
+    "boxes": ("machine", "List the boxes that can be planned for, or compare them."),
+    "machine": ("machine", "Say what this machine is; --measure measures it."),
+    "bench": ("bench", "Measure a model beside what was predicted for it."),
     "doctor": ("doctor", "Find what is wrong with this machine or install."),
 }
 

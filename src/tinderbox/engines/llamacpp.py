@@ -15,6 +15,7 @@ import psutil
 from tinderbox.engines.engine import Reply, Settings
 from tinderbox.engines.wire import ask
 from tinderbox.errors import EngineFailed
+from tinderbox.plan import settings as plan
 from tinderbox.units import Bytes, format_bytes
 
 _LAST_WORDS = 40  # lines of the child's log that are kept for an error message
@@ -22,6 +23,15 @@ _LAST_WORDS = 40  # lines of the child's log that are kept for an error message
 # asleep, they keep five times the speed (docs/log.md).
 _PATIENT = {"OMP_WAIT_POLICY": "passive"}
 _END_PATIENCE = 5.0  # seconds between asking a child to end and ending it
+
+
+def as_planned(settings: Settings) -> plan.Settings:
+    """What the child's own parameters are to a plan: each slot has a cache of its own, and logits of one token."""
+    return plan.Settings(
+        context=settings.context * settings.parallel,
+        parallel=settings.parallel,
+        outputs=settings.parallel,
+    )
 
 
 class LlamaCpp:

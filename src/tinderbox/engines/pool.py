@@ -54,6 +54,7 @@ class _Place:
             pinned=False,
             since=self.since,
             context=settings.context,
+            parallel=settings.parallel,
         )
 
 
@@ -77,12 +78,14 @@ class Pool:
         self._crashes: dict[str, list[float]] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         self._closing = False
+        self.begun = 0  # uses since the start: who sees it move was not alone
 
     @asynccontextmanager
     async def use(self, name: str) -> AsyncIterator[Engine]:
         """The model's engine, loaded if it was not, busy until the block ends."""
         place = await self._ready(name)
         place.users += 1
+        self.begun += 1
         place.idle.clear()
         try:
             yield place.engine
@@ -102,6 +105,10 @@ class Pool:
             loaded = ", ".join(self._places) or "none"
             raise NotFound(f"{name} is not loaded.", f"Loaded: {loaded}.")
         await self._end(place, patience)
+
+    def running(self) -> int:
+        """Questions that are being answered now."""
+        return sum(place.users for place in self._places.values())
 
     def leases(self) -> list[Lease]:
         return [place.lease() for place in self._places.values()]

@@ -15,21 +15,34 @@ from tinderbox import __version__
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest, NotFound, TinderboxError, did_you_mean
 from tinderbox.models.store import Store
+from tinderbox.planning import Planner
 from tinderbox.serve.box import Stopping, box_routes
 from tinderbox.serve.guard import Guard
 from tinderbox.serve.openai import error_response, openai_routes
+from tinderbox.serve.plan import held_by, plan_routes
+from tinderbox.serve.relay import Heard
 
 
-def make_app(pool: Pool, store: Store, stopping: Stopping, *, drain: float, page: list[BaseRoute]) -> FastAPI:
-    """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get."""
+def make_app(
+    pool: Pool,
+    store: Store,
+    stopping: Stopping,
+    *,
+    drain: float,
+    page: list[BaseRoute],
+    heard: Heard | None = None,
+) -> FastAPI:
+    """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get;
+    `heard` is told how fast answers came."""
     handlers: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
         TinderboxError: _handle_ours,
         RequestValidationError: _handle_invalid,
         HTTPException: _handle_http,
     }
     app = FastAPI(title="Tinderbox", version=__version__, exception_handlers=handlers, docs_url=None, redoc_url=None)
-    app.include_router(openai_routes(pool, store))
+    app.include_router(openai_routes(pool, store, heard))
     app.include_router(box_routes(pool, store, stopping, drain))
+    app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))
     app.add_api_route("/healthz", _healthz, tags=["Health"])
     app.routes.extend(page)
     app.add_middleware(Guard)

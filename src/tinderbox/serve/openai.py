@@ -27,7 +27,7 @@ from tinderbox.errors import (
     WrongUsage,
 )
 from tinderbox.models.store import Store, Stored
-from tinderbox.serve.relay import Relay
+from tinderbox.serve.relay import Heard, Relay
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
@@ -132,7 +132,7 @@ class EmbeddingRequest(_Body):
     user: str | None = None
 
 
-def openai_routes(pool: Pool, store: Store) -> APIRouter:
+def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @router.get("/models")
@@ -145,11 +145,11 @@ def openai_routes(pool: Pool, store: Store) -> APIRouter:
 
     @router.post("/chat/completions", response_class=Response)
     async def chat_completions(body: ChatCompletionRequest, request: Request) -> Response:
-        return Relay(pool, body.model, "/v1/chat/completions", await request.body(), error_event)
+        return Relay(pool, body.model, "/v1/chat/completions", await request.body(), error_event, heard)
 
     @router.post("/completions", response_class=Response)
     async def completions(body: CompletionRequest, request: Request) -> Response:
-        return Relay(pool, body.model, "/v1/completions", await request.body(), error_event)
+        return Relay(pool, body.model, "/v1/completions", await request.body(), error_event, heard)
 
     @router.post("/embeddings", response_class=Response)
     async def embeddings(body: EmbeddingRequest, request: Request) -> Response:

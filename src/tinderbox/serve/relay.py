@@ -13,21 +13,31 @@ from starlette.types import Message, Receive, Scope, Send
 from tinderbox.engines.engine import Reply
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest, EngineFailed, PromptTooLong, TinderboxError, Unavailable
+from tinderbox.learning import Timings
 
 _TRIES = 2  # an engine that dies before its first word is asked once more, anew
+Heard = Callable[[Timings], None]
 _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 
 
 class Relay(Response):
-    """Ask `model` for `path` with `body` and send what it says. `as_event` makes the event that ends a broken stream.
+    """Ask `model` for `path` with `body` and send what it says. `as_event` makes the event that ends a broken stream;
+    `heard` is told how fast each whole answer came.
 
     A client that goes away ends the question, in whatever stage it is: waiting for a load, reading, or answering.
     """
 
     def __init__(
-        self, pool: Pool, model: str, path: str, body: bytes, as_event: Callable[[TinderboxError], bytes]
+        self,
+        pool: Pool,
+        model: str,
+        path: str,
+        body: bytes,
+        as_event: Callable[[TinderboxError], bytes],
+        heard: Heard | None = None,
     ) -> None:
         super().__init__()
+        self._heard = heard
         self._pool = pool
         self._model = model
         self._path = path
@@ -53,8 +63,10 @@ class Relay(Response):
         sent = _Sent(send)
         for tries_left in reversed(range(_TRIES)):
             async with self._pool.use(self._model) as engine:
+                others, begun = self._pool.running() - 1, self._pool.begun
                 try:
                     await self._pass_on(await engine.reply(self._path, self._body), sent)
+                    self._tell(sent.tail, alone=not others and begun == self._pool.begun)
                     return
                 except EngineFailed as error:
                     if sent.started:
@@ -62,6 +74,10 @@ class Relay(Response):
                         return
                     if not tries_left:
                         raise
+
+    def _tell(self, tail: bytes, *, alone: bool) -> None:
+        if self._heard is not None and (timings := read_timings(self._model, tail, alone=alone)) is not None:
+            self._heard(timings)
 
     async def _pass_on(self, reply: Reply, sent: _Sent) -> None:
         try:
@@ -83,13 +99,18 @@ class _Sent:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._last = b""
+        self._last = self._before = b""
         self.started = False
+
+    @property
+    def tail(self) -> bytes:
+        """The last two pieces: the timings come just before the end."""
+        return self._before + self._last
 
     async def piece(self, reply: Reply, piece: bytes) -> None:
         if not self.started:
             await self._start(reply, _STREAM_HEADERS)
-        self._last = piece
+        self._before, self._last = self._last, piece
         await self._send({"type": "http.response.body", "body": piece, "more_body": True})
 
     def cut_event(self) -> bytes:
@@ -98,6 +119,7 @@ class _Sent:
 
     async def whole(self, reply: Reply, body: bytes) -> None:
         await self._start(reply, [(b"content-length", str(len(body)).encode())])
+        self._last = body
         await self.end(body)
 
     async def end(self, body: bytes = b"") -> None:
@@ -108,6 +130,26 @@ class _Sent:
         content_type = (b"content-type", reply.content_type.encode("latin-1"))
         start: Message = {"type": "http.response.start", "status": reply.status, "headers": [content_type, *headers]}
         await self._send(start)
+
+
+def read_timings(model: str, tail: bytes, *, alone: bool) -> Timings | None:
+    """llama.cpp's `timings` from the last bytes of an answer, streamed or whole; None where there are none."""
+    at = tail.rfind(b'"timings":')
+    if at < 0:
+        return None
+    try:
+        said, _ = json.JSONDecoder().raw_decode(tail[at + len(b'"timings":') :].decode().lstrip())
+        return Timings(
+            model,
+            read=int(said["prompt_n"]),
+            read_per_second=float(said["prompt_per_second"]),
+            cached=int(said.get("cache_n", 0)),
+            generated=int(said["predicted_n"]),
+            generated_per_second=float(said["predicted_per_second"]),
+            alone=alone,
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 async def _disconnected(receive: Receive) -> None:
