@@ -21,9 +21,12 @@ from tinderbox.engines.llamacpp import LlamaCpp, as_planned
 from tinderbox.engines.pool import Order, Pool
 from tinderbox.errors import Conflict, TinderboxError, WrongUsage
 from tinderbox.learning import Load, Timings, correct_load, learn_load, learn_runs, runs_of
+from tinderbox.machine.probe import probe
 from tinderbox.memory import Lease, read_room
 from tinderbox.models.store import Store, Stored
 from tinderbox.plan.footprint import footprint
+from tinderbox.plan.plan import backend_of
+from tinderbox.plan.settings import usual_ubatch
 from tinderbox.planning import this_machine
 from tinderbox.units import Bytes
 
@@ -37,6 +40,7 @@ ENGINE = "llama.cpp"
 
 def make_pool(config: Config, store: Store, sockets: Path) -> Pool:
     """The pool of this box: models from its store, each answered by llama.cpp in a child process."""
+    backend = backend_of(probe())
 
     def order(name: str) -> Order:
         stored = store.find(name)
@@ -47,6 +51,7 @@ def make_pool(config: Config, store: Store, sockets: Path) -> Pool:
             context=min(config.context, card.context_length or config.context),
             parallel=config.parallel,
             threads=config.threads or physical_cores(),
+            ubatch=usual_ubatch(backend),
             embeds_only=card.makes_embeddings_only,
         )
         return Order(settings, predicted=predicted_memory(config.home, settings, card))

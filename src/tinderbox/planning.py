@@ -16,7 +16,7 @@ from tinderbox.errors import BadModelFile, NotFound, TinderboxError, WrongUsage
 from tinderbox.learning import NOTHING_LEARNT, Learnt, keep_figures, read_learnt
 from tinderbox.plan.formats import engine_kind
 from tinderbox.plan.plan import Plan, TrainingPlan, backend_of, plan, plan_training
-from tinderbox.plan.settings import Settings
+from tinderbox.plan.settings import Backend, Settings, usual_ubatch
 from tinderbox.plan.speed import predict
 from tinderbox.plan.training import Recipe
 from tinderbox.units import Bytes, Figure
@@ -47,7 +47,7 @@ class Question:
     prompt: int = USUAL_PROMPT
     parallel: int = 1
     kv_type: str = "f16"
-    ubatch: int = 512
+    ubatch: int | None = None
     flash_attention: bool = True
     train: str | None = None
 
@@ -87,14 +87,14 @@ class Planner:
         if question.train is not None:
             length = question.context or Recipe().length
             return plan_training(model.card, machine, Recipe(method=question.train, length=_positive(length)))
-        settings = settings_for(model.card, question)
+        settings = settings_for(model.card, question, backend_of(machine))
         speed = predict(model.card, machine, settings, self.learnt(question.box).calibration)
         return plan(model.card, machine, settings, speed, model.requantise)
 
     def points(self, question: Question) -> list[Point]:
         """Decode speed from an empty cache to a full one; empty where nothing is known of the box's speed."""
         machine, card = self.machine(question.box), self.model(question).card
-        settings = settings_for(card, question)
+        settings = settings_for(card, question, backend_of(machine))
         learnt = self.learnt(question.box).calibration
         own = max(1, settings.context // settings.parallel - 1)
         depths = sorted({round(own * step / (_POINTS - 1)) for step in range(_POINTS)})
@@ -139,7 +139,7 @@ class Planner:
         return replace(found, pools=pools)
 
 
-def settings_for(card: Card, question: Question) -> Settings:
+def settings_for(card: Card, question: Question, backend: Backend) -> Settings:
     context = question.context
     if context is None:
         context = min(USUAL_CONTEXT, card.context_length or USUAL_CONTEXT)
@@ -147,7 +147,7 @@ def settings_for(card: Card, question: Question) -> Settings:
     return Settings(
         context=context,
         parallel=question.parallel,
-        ubatch=question.ubatch,
+        ubatch=usual_ubatch(backend) if question.ubatch is None else question.ubatch,
         kv_type=question.kv_type.lower(),
         flash_attention=question.flash_attention,
         engine=engine_kind(question.engine),

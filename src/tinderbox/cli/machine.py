@@ -115,11 +115,12 @@ def compare(model: str, as_json: bool, **options: Any) -> None:
     from tinderbox.cli.plan import read_question
     from tinderbox.machine.catalogue import boxes as every_box
     from tinderbox.plan.compare import compare as compare_boxes
+    from tinderbox.plan.settings import Backend
     from tinderbox.planning import Planner, settings_for
 
     question = read_question(options | {"model": model})
     card = Planner(home_folder()).model(question).card
-    found = compare_boxes(card, every_box(), settings_for(card, question))
+    found = compare_boxes(card, every_box(), settings_for(card, question, Backend.CUDA))
     if as_json:
         click.echo(json.dumps([_comparison_as_json(one) for one in found]))
         return

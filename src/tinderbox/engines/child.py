@@ -35,6 +35,7 @@ def _parameters(wanted: dict[str, Any]) -> Any:
     p.model_alias = {wanted["name"]}
     p.n_parallel = wanted["parallel"]
     p.n_ctx = wanted["context"] * wanted["parallel"]
+    p.n_ubatch = wanted["ubatch"]
     p.kv_unified = False  # a slot's context is its own: no answer is cut because another one grew
     for cpu in (p.cpuparams, p.cpuparams_batch):
         cpu.n_threads = wanted["threads"]

@@ -12,13 +12,15 @@ from tinderbox.units import Bytes
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a model is put to work: `context` in tokens for each of the `parallel` slots, `threads` of the processor."""
+    """How a model is put to work: `context` in tokens for each of the `parallel` slots, `threads` of the processor,
+    `ubatch` tokens of a prompt computed at once."""
 
     name: str
     path: Path
     context: int
     parallel: int
     threads: int
+    ubatch: int = 512
     embeds_only: bool = False
 
 

@@ -30,6 +30,7 @@ def as_planned(settings: Settings) -> plan.Settings:
     return plan.Settings(
         context=settings.context * settings.parallel,
         parallel=settings.parallel,
+        ubatch=settings.ubatch,
         outputs=settings.parallel,
     )
 
@@ -124,6 +125,7 @@ class LlamaCpp:
             "context": settings.context,
             "parallel": settings.parallel,
             "threads": settings.threads,
+            "ubatch": settings.ubatch,
             "embeds_only": settings.embeds_only,
             "socket": self.socket,
             "secret": self.secret,
