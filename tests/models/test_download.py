@@ -59,10 +59,14 @@ def test_what_was_added_under_an_own_name_is_there(store: Store, tmp_path: Path)
     assert pull(store, "mine") == added
 
 
-def test_a_path_is_taken_as_it_is(store: Store, tmp_path: Path) -> None:
-    path = llama().write(tmp_path / "own.gguf")
+def test_a_file_of_this_machine_is_taken_in_without_being_copied(store: Store, tmp_path: Path) -> None:
+    path = llama().write(tmp_path / "My Own.gguf")
 
-    assert pull(store, str(path)).path == path
+    stored = pull(store, str(path))
+
+    assert stored.name == "my-own"
+    assert stored.path.samefile(path) or stored.path.read_bytes() == path.read_bytes()
+    assert [model.name for model in store.models()] == ["my-own"]
 
 
 def test_more_bytes_than_announced_are_refused(hub: Web, store: Store) -> None:

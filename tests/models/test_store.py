@@ -137,8 +137,8 @@ def test_a_path_is_used_where_it_lies(store: Store, tiny: Path) -> None:
     assert store.models() == []
 
 
-def test_a_path_to_nothing_hears_of_its_neighbours(store: Store, tiny: Path) -> None:
-    with pytest.raises(NotFound, match=r"tiny\.gguf\?"):
+def test_a_path_to_nothing_tells_nothing_of_its_neighbours(store: Store, tiny: Path) -> None:
+    with pytest.raises(NotFound, match=r"is no file that can be read"):
         store.find(str(tiny.with_name("tinny.gguf")))
 
 

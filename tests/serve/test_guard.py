@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tinderbox.serve.guard import Guard
+from tinderbox.serve.guard import LARGEST_BODY, Guard
 
 
 def hello(request: Request) -> PlainTextResponse:
@@ -39,3 +39,9 @@ def test_a_page_of_another_origin_is_not(origin: str) -> None:
 
 def test_our_own_page_is() -> None:
     assert client().get("/", headers={"Origin": "http://localhost:8910"}).status_code == 200
+
+
+def test_a_body_beyond_the_limit_is_refused_before_it_is_read() -> None:
+    answer = client().post("/", headers={"Content-Length": str(LARGEST_BODY + 1)})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")

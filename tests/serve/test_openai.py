@@ -59,6 +59,7 @@ def test_broken_json_is_told_where_it_breaks(client: TestClient) -> None:
         ({"temperature": "hot"}, "temperature"),
         ({"temperature": -1}, "temperature"),
         ({"max_tokens": 1.5}, "max_tokens"),
+        ({"top_k": 1.5}, "top_k"),
         ({"stream": "yes"}, "stream"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "wizard", "content": "x"}]}, "messages.0.role"),
@@ -70,6 +71,19 @@ def test_a_wrong_field_is_named(client: TestClient, change: dict[str, Any], fiel
 
     assert (status, error["param"]) == (400, field)
     assert f"'{field}'" in error["message"]
+
+
+def test_a_prompt_beyond_any_tokens_of_the_context_never_reaches_the_engine(client: TestClient) -> None:
+    status, error = refusal(client, CHAT | {"messages": [{"role": "user", "content": "a" * 200_000}]})
+
+    assert (status, error["code"]) == (400, "context_length_exceeded")
+    assert "the context holds 2048 tokens" in error["message"]
+
+
+def test_a_path_that_is_no_model_is_not_looked_at(client: TestClient) -> None:
+    status, error = refusal(client, CHAT | {"model": "/etc/passwd"})
+
+    assert (status, error["message"].split(".")[0]) == (400, "'/etc/passwd' is no model name")
 
 
 def test_a_missing_field_is_named(client: TestClient) -> None:

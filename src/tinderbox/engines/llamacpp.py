@@ -77,7 +77,7 @@ class LlamaCpp:
         try:
             return await ask(self.socket, self.secret, path, body)
         except EngineFailed as error:
-            raise EngineFailed(f"{self._settings.name}: {error.what}", self._last_words()) from error
+            raise EngineFailed(f"{self._settings.name}: {error.what}", " ".join(self._errors())) from error
 
     def measured(self) -> Bytes | None:
         if self._process is None or self._process.returncode is not None:
@@ -156,7 +156,9 @@ class LlamaCpp:
             return f"its process was ended by signal {-code} while it read {held}. {self._last_words()}"
         return self._last_words() or answer.get("error", "its process ended without a word.")
 
+    def _errors(self) -> list[str]:
+        return [line.split(" E ", 1)[1].strip() for line in self._words if " E " in line]
+
     def _last_words(self) -> str:
-        errors = [line.split(" E ", 1)[1].strip() for line in self._words if " E " in line]
-        said = errors or [line for line in self._words if line.strip()][-3:]
+        said = self._errors() or [line for line in self._words if line.strip()][-3:]
         return " ".join(dict.fromkeys(said))[:600]

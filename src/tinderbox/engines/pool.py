@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -109,6 +109,20 @@ class Pool:
     def running(self) -> int:
         """Questions that are being answered now."""
         return sum(place.users for place in self._places.values())
+
+    async def wait_gone(self, name: str, patience: float) -> None:
+        """Return when the model that failed a request has left its place, or after `patience` seconds: its process may
+        have ended without the pool knowing yet."""
+        place = self._places.get(name) or self._places.get(self._order(name).settings.name)
+        if place is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await place.gone.wait()
+
+    def context(self, name: str) -> int | None:
+        """The tokens of context of a loaded model's slot."""
+        place = self._places.get(name)
+        return place.order.settings.context if place else None
 
     def leases(self) -> list[Lease]:
         return [place.lease() for place in self._places.values()]

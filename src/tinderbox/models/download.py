@@ -101,7 +101,7 @@ def pull(
     means, halt = means or Means(), stop or threading.Event()
     wanted = parse(name)
     if isinstance(wanted, FileName):
-        return store.find(name)
+        return store.add_file(wanted.path, wanted.own_name)
     if stored := store.get(wanted):
         return stored
     wanted = _canonical(wanted, means.catalogue)

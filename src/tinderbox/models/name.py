@@ -47,6 +47,11 @@ class FileName:
     def __str__(self) -> str:
         return str(self.path)
 
+    @property
+    def own_name(self) -> str:
+        """What it is called in the store unless somebody says otherwise: its stem, in the letters of a name."""
+        return re.sub(r"[^a-z0-9._-]+", "-", self.path.stem.lower()).strip("-._") or "model"
+
 
 @dataclass(frozen=True, slots=True)
 class UrlName:
@@ -72,7 +77,7 @@ def parse(text: str) -> Name:
         return _hub(text)
     if "://" in text:
         raise WrongUsage(f"'{text}' has no scheme that is known here.", _FORMS)
-    if text.endswith(".gguf") or "/" in text or text.startswith("~"):
+    if text.endswith(".gguf"):  # nothing else: a name that a client sends must not read other files
         return FileName(Path(text).expanduser())
     if match := _CATALOGUE.fullmatch(text):
         return CatalogueName(match[1].lower(), match[2].lower() if match[2] else None)

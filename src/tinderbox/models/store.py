@@ -99,7 +99,7 @@ class Store:
         stored = self.get(wanted)
         if stored is None:
             names = [model.name for model in self.models()]
-            remedy = did_you_mean(name, names) or f"Get it with `tinderbox pull {name}`."
+            remedy = did_you_mean(name, names) or _how_to_get(wanted)
             raise NotFound(f"There is no model '{name}' on this machine.", remedy)
         return stored
 
@@ -226,13 +226,21 @@ class Store:
         return Blob(file.name, sha256, self.blob(sha256).stat().st_size)
 
 
+def _how_to_get(name: Name) -> str:
+    from tinderbox.models.catalogue import entries
+
+    known = [entry.name for entry in entries()]
+    if not isinstance(name, CatalogueName) or str(name) in known:
+        return f"Get it with `tinderbox pull {name}`."
+    return did_you_mean(str(name), known) or "See `tinderbox ls`, or get one: tinderbox pull smollm2:135m"
+
+
 def _alone(path: Path) -> Stored:
     """A file that is used where it lies, without being added."""
     from tinderbox.models.gguf import shards_of
 
     if not path.is_file():
-        near = [str(path.with_name(other.name)) for other in path.parent.glob("*.gguf")]
-        raise NotFound(f"There is no file {path}.", did_you_mean(str(path), near))
+        raise NotFound(f"{path} is no file that can be read.", "Give the path of a .gguf file.")
     files = tuple(file.resolve() if len(path.parts) == 1 else file for file in shards_of(path))
     facts = [file.stat() for file in files]
     added = datetime.fromtimestamp(facts[0].st_mtime, UTC)

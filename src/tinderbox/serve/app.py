@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -49,6 +50,10 @@ def make_app(
     return app
 
 
+# What pydantic puts into a place where a value could have been of several types: no field of ours is called so.
+_UNION_TAG = re.compile(r"(str|int|float|bool|constrained-\w+|\w+\[.*\])$")
+
+
 async def _healthz() -> dict[str, str]:
     return {"status": "ok"}
 
@@ -63,7 +68,7 @@ async def _handle_invalid(request: Request, error: RequestValidationError) -> JS
 
 
 def _explain_invalid(problem: dict[str, Any]) -> BadRequest:
-    place = [str(part) for part in problem["loc"] if part != "body"]
+    place = [str(part) for part in problem["loc"] if part != "body" and not _UNION_TAG.match(str(part))]
     if problem["type"] == "json_invalid":
         return BadRequest(f"The body is not JSON: {problem['ctx']['error']} at character {place[0]}.")
     field = ".".join(place) or None
@@ -71,6 +76,8 @@ def _explain_invalid(problem: dict[str, Any]) -> BadRequest:
         return BadRequest(f"Unknown parameter '{field}'.", "Leave it out; /openapi.json lists what is known.", field)
     if problem["type"] == "missing":
         return BadRequest(f"'{field or 'body'}' is missing.", "", field)
+    if not place and isinstance(problem["input"], bytes):
+        return BadRequest("The body did not come as JSON.", "Send it with the header Content-Type: application/json.")
     given = "" if isinstance(problem["input"], dict | list) else f" (it is {problem['input']!r})"
     return BadRequest(f"'{field or 'body'}' is wrong: {problem['msg']}{given}.", "", field)
 
@@ -78,7 +85,7 @@ def _explain_invalid(problem: dict[str, Any]) -> BadRequest:
 async def _handle_http(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == 404:
         near = did_you_mean(request.url.path, request.app.openapi()["paths"])
-        return error_response(NotFound(f"There is nothing at {request.url.path}.", near))
+        return error_response(NotFound(f"There is nothing at {request.url.path}.", near), code="not_found")
     response = error_response(BadRequest(f"{request.method} {request.url.path}: {error.detail}."))
     response.status_code = error.status_code
     return response

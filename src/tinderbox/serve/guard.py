@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+LARGEST_BODY = 32_000_000  # bytes
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -24,12 +25,14 @@ class Guard:
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1")
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if host_name(host) not in self._hosts:
+        if int(headers.get(b"content-length", b"0") or 0) > LARGEST_BODY:
+            await _refuse(send, "The body is larger than 32 MB.", "Send less at once.", status=413)
+        elif host_name(host) not in self._hosts:
             await _refuse(send, f"The host '{host[:100]}' is not this box's.", "Speak to it as localhost.")
         elif origin and urlsplit(origin).netloc != host:
             await _refuse(send, f"Pages of {origin[:100]} may not use this box.", "Open the box's own page.")
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, _bounded(receive), send)
 
 
 def host_name(host: str) -> str:
@@ -40,9 +43,23 @@ def host_name(host: str) -> str:
         return ""
 
 
-async def _refuse(send: Send, what: str, remedy: str) -> None:
-    error = {"message": f"{what} {remedy}", "type": "permission_error", "param": None, "code": "forbidden"}
+def _bounded(receive: Receive) -> Receive:
+    """The same, but a body that was not announced and grows too large is cut off as if its sender had gone."""
+    left = LARGEST_BODY
+
+    async def receive_bounded() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        return message if left >= 0 else {"type": "http.disconnect"}
+
+    return receive_bounded
+
+
+async def _refuse(send: Send, what: str, remedy: str, status: int = 403) -> None:
+    kind, code = ("permission_error", "forbidden") if status == 403 else ("invalid_request_error", "too_large")
+    error = {"message": f"{what} {remedy}", "type": kind, "param": None, "code": code}
     body = json.dumps({"error": error}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

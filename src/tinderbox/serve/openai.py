@@ -31,7 +31,8 @@ from tinderbox.serve.relay import Heard, Relay
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
-Count = Annotated[int, Field(ge=1)]
+Tokens = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Word = Annotated[str, Field(min_length=1)]
 
 
 class _Body(BaseModel):
@@ -44,11 +45,11 @@ class Sampling(_Body):
     model: Annotated[str, Field(min_length=1)]
     stream: bool | None = None
     stream_options: dict[str, JsonValue] | None = None
-    max_tokens: Annotated[int, Field(ge=-1)] | None = None
+    max_tokens: Tokens | Literal[-1] | None = None
     temperature: Annotated[float, Field(ge=0, le=100)] | None = None
     top_p: Probability | None = None
     n: Annotated[int, Field(ge=1, le=128)] | None = None
-    stop: str | list[str] | None = None
+    stop: Word | list[Word] | None = None
     seed: int | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
@@ -98,7 +99,7 @@ class ChatMessage(_Body):
 
 class ChatCompletionRequest(Sampling):
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
-    max_completion_tokens: Count | None = None
+    max_completion_tokens: Tokens | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     tools: list[dict[str, JsonValue]] | None = None
@@ -119,9 +120,6 @@ class ChatCompletionRequest(Sampling):
 
 class CompletionRequest(Sampling):
     prompt: str | list[str] | list[int] | list[list[int]]
-    suffix: str | None = None
-    echo: bool | None = None
-    best_of: Count | None = None
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
 
@@ -186,9 +184,11 @@ def error_event(error: TinderboxError) -> bytes:
     return b"data: " + json.dumps(error_body(error)).encode() + b"\n\n"
 
 
-def error_response(error: TinderboxError) -> JSONResponse:
+def error_response(error: TinderboxError, code: str | None = None) -> JSONResponse:
+    body = error_body(error)
+    body["error"]["code"] = code or body["error"]["code"]
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
-    return JSONResponse(error_body(error), error_status(error), headers)
+    return JSONResponse(body, error_status(error), headers)
 
 
 def _model(stored: Stored) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from tinderbox.errors import BadRequest, EngineFailed, PromptTooLong, TinderboxE
 from tinderbox.learning import Timings
 
 _TRIES = 2  # an engine that dies before its first word is asked once more, anew
+_MOURNING = 2.0  # seconds until the pool knows that an engine has ended
+_LONGEST_TOKEN = 64  # bytes; no text is read in fewer tokens than that
 Heard = Callable[[Timings], None]
 _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 
@@ -63,6 +65,7 @@ class Relay(Response):
         sent = _Sent(send)
         for tries_left in reversed(range(_TRIES)):
             async with self._pool.use(self._model) as engine:
+                _check_length(self._body, self._pool.context(self._model))
                 others, begun = self._pool.running() - 1, self._pool.begun
                 try:
                     await self._pass_on(await engine.reply(self._path, self._body), sent)
@@ -74,6 +77,7 @@ class Relay(Response):
                         return
                     if not tries_left:
                         raise
+            await self._pool.wait_gone(self._model, _MOURNING)
 
     def _tell(self, tail: bytes, *, alone: bool) -> None:
         if self._heard is not None and (timings := read_timings(self._model, tail, alone=alone)) is not None:
@@ -152,6 +156,17 @@ def read_timings(model: str, tail: bytes, *, alone: bool) -> Timings | None:
         return None
 
 
+def _check_length(body: bytes, context: int | None) -> None:
+    """Refuse what cannot fit before an engine spends minutes and gigabytes on finding out."""
+    if context is not None and len(body) > context * _LONGEST_TOKEN:
+        raise PromptTooLong(
+            f"The prompt has {len(body)} bytes; the context holds {context} tokens, at most "
+            f"{context * _LONGEST_TOKEN} bytes.",
+            "Shorten it, or start the box with a larger --context.",
+            field="messages",
+        )
+
+
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -173,6 +188,6 @@ def _as_error(status: int, body: bytes) -> TinderboxError:
         )
     if status in {503, 429}:
         return Unavailable(message)
-    if status < 500 or status == 501:
+    if status < 500 or status == 501 or "not supported" in message:
         return BadRequest(message)
     return EngineFailed(message)
