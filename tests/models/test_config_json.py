@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tinderbox.errors import BadModelFile, NotFound, WrongUsage
 from tinderbox.models.card import Attention
@@ -146,3 +149,14 @@ def test_a_misspelt_quantisation_names_the_nearest() -> None:
 )
 def test_a_quantisation_is_understood_as_people_write_it(written: str, meant: str) -> None:
     assert normalise(written) == meant
+
+
+SETTINGS = st.sampled_from([*TINY, "head_dim", "layer_types", "num_experts", "quantization_config", "sliding_window"])
+VALUES: st.SearchStrategy[Any] = st.sampled_from([None, -1, 0, 1, 7, 2**45, 0.5, "x", [], [1], {}, {"a": 1}])
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(SETTINGS, VALUES, max_size=4))
+def test_whatever_a_configuration_says_it_is_read_or_refused(changes: dict[str, Any]) -> None:
+    with suppress(BadModelFile):
+        card_from_config(TINY | changes, "m")

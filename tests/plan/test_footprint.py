@@ -13,6 +13,7 @@ import pytest
 from tinderbox.models.shapes import find_shape
 from tinderbox.plan.footprint import Footprint, footprint
 from tinderbox.plan.settings import Backend, Settings
+from tinderbox.units import MiB
 
 ORACLE = Path(__file__).with_name("memory_oracle.csv")
 
@@ -88,3 +89,12 @@ def test_the_table_in_the_docs_is_the_one_that_is_measured() -> None:
         script, capture_output=True, text=True, check=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}
     )
     assert measured.stdout.strip() in page
+
+
+def test_a_gpus_estimate_is_no_less_than_what_its_log_shows() -> None:
+    """llama.cpp's log for gpt-oss-120b on CUDA, batches of 512: 398.38 MiB on the device."""
+    settings = Settings(context=8192, backend=Backend.CUDA)
+
+    estimate = footprint(find_shape("gpt-oss-120b"), settings).compute
+
+    assert 398.38 * MiB <= estimate <= 460 * MiB

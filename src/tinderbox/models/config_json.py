@@ -90,19 +90,39 @@ def card_from_config(config: Config, name: str, quantisation: str | None = None,
     Raises BadModelFile or WrongUsage.
     """
     settings = text_settings(config)
-    family = settings.get("model_type")
+    family = str(settings.get("model_type"))
     if family not in families.FAMILIES:
-        near = did_you_mean(str(family), families.FAMILIES)
-        raise BadModelFile(f"{name}: models of the type '{family}' are not known here.", near)
+        near = did_you_mean(family, families.FAMILIES)
+        raise BadModelFile(f"{name}: models of the type '{family[:40]}' are not known here.", near)
     _check(settings, name)
+    settings = _believed(settings)
     try:
         blocks = list(families.build(settings))
-        pieces = _outer_pieces(settings, blocks)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
-        raise BadModelFile(f"{name}: its configuration lacks or misstates {error}.") from error
-    return _card(
-        settings, name, (blocks, pieces), _rule(settings, tuple(block.layer for block in blocks), quantisation, gguf)
-    )
+        layers = tuple(block.layer for block in blocks)
+        made = (blocks, _outer_pieces(settings, blocks))
+        return _card(settings, name, made, _rule(settings, layers, quantisation, gguf))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, re.error) as error:
+        raise BadModelFile(f"{name}: its configuration lacks or misstates {str(error)[:80]}.") from error
+
+
+# Settings that are words, lists or tables; all others that are read are numbers.
+_WORDS = {"model_type", "topk_method", "qk_norm_type", "hybrid_override_pattern", "expert_dtype"}
+_STRUCTURED = {
+    *("layer_types", "hybrid_layer_pattern", "indexer_types", "mlp_layer_types", "layers_block_type", "moe_layer_freq"),
+    *("compress_ratios", "block_configs", "linear_attn_config", "sparse_attention_config", "quantization_config"),
+    *("mlp_only_layers", "rope_parameters", "rope_scaling"),
+}
+
+
+def _believed(settings: Config) -> dict[str, Any]:
+    """The settings whose kind is what is expected, so that arithmetic with them is arithmetic."""
+    return {
+        key: value
+        for key, value in settings.items()
+        if (isinstance(value, int | float) and abs(value) < 2**31)
+        or (isinstance(value, str) and key in _WORDS)
+        or (isinstance(value, list | dict) and key in _STRUCTURED)
+    }
 
 
 # The largest that is believed: a count of layers decides how long the reading takes.

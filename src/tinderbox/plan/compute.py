@@ -23,16 +23,16 @@ def compute_bytes(card: Card, settings: Settings) -> Bytes:
     tokens = min(settings.ubatch, padded(settings.context))
     masks = mask_bytes(card, settings, tokens)
     logits = _FLOAT * min(tokens, settings.outputs or tokens) * card.vocabulary
-    if settings.backend is not Backend.CPU:
-        # By two logs of CUDA and one of Metal; the host holds the inputs again.
-        return logits + _FLOAT * tokens * 2 * card.embedding_length + 2 * sum(masks)
     if logits <= max(masks, default=0):
         logits = 0  # they find room where the masks were, which nothing needs any more
     stream = _STREAM if settings.flash_attention and not logits else _STREAM + 1
     widest = max(3 * card.sums.feed_forward, _experts(card), _attention(card, settings))
     inputs = _ROTATIONS if settings.kv_type.upper() in _QUANTISED else 0
     inputs += sum(masks) + _FLOAT * tokens * card.sums.per_layer_inputs + _value_indices(card, settings, tokens)
-    return inputs + _FLOAT * tokens * (stream * card.embedding_length + 12) + max(logits, _FLOAT * tokens * widest)
+    graph = inputs + _FLOAT * tokens * (stream * card.embedding_length + 12) + max(logits, _FLOAT * tokens * widest)
+    if settings.backend is Backend.CPU:
+        return graph
+    return graph + sum(masks) + _FLOAT * tokens * card.embedding_length  # the host holds the inputs again
 
 
 def mask_bytes(card: Card, settings: Settings, tokens: int) -> list[Bytes]:
