@@ -56,7 +56,9 @@ PREFILL_GUESS = {
 }
 SCALES = {"narrow": 0.5, "packed": 0.5, "attention": 3.0, "softmax": 150.0}
 PULL = 0.01
+FLOORS = {"experts": 1.0, "dense": 1.0, "cache": 1.0, "batched_cache": 1.0}  # nothing is read faster than the bus
 DOUBT = 0.1  # a relative error above which a row begins to lose weight
+LEAST = {Kind.DECODE: 0.05, Kind.BATCHED: 0.12, Kind.PREFILL: 0.2}  # prompts depend on kernels that few models share
 FEW = 3  # models below which an interval is not trusted to be narrower than WIDE
 WIDE = 0.3
 
@@ -121,6 +123,7 @@ def fit(found: list[Sample], guess: Prices) -> Prices:
     weights = [1 / math.sqrt(rows[sample.model, sample.kind]) for sample in found]
     matrix = [[sample.terms[name] / sample.seconds for name in names] for sample in found]
     constants = [guess[name] for name in names]
+    floors = [FLOORS.get(name, 0.0) for name in names]
     spans = [SCALES.get(name, guess[name]) for name in names]
     trusts = weights
     rests = [sum(a * x for a, x in zip(line, constants, strict=True)) - 1.0 for line in matrix]
@@ -136,7 +139,7 @@ def fit(found: list[Sample], guess: Prices) -> Prices:
             for line, rest, weight in zip(matrix, rests, trusts, strict=True):
                 top -= weight * line[j] * rest
                 bottom += weight * line[j] ** 2
-            moved = max(0.0, constants[j] + top / bottom) - constants[j]
+            moved = max(floors[j], constants[j] + top / bottom) - constants[j]
             constants[j] += moved
             rests = [rest + line[j] * moved for line, rest in zip(matrix, rests, strict=True)]
     return dict(zip(names, constants, strict=True))
@@ -160,14 +163,15 @@ def spread_of(misses: list[tuple[Sample, float]]) -> float:
     rows = Counter(sample.model for sample, _ in misses)
     if len(rows) < 2:
         return UNKNOWN
+    least = WIDE if len(rows) < FEW else LEAST[misses[0][0].kind]
     ordered = sorted((abs(miss), 1 / math.sqrt(rows[sample.model])) for sample, miss in misses)
     wanted = 0.8 * sum(weight for _, weight in ordered)
     passed = 0.0
     for miss, weight in ordered:
         passed += weight
         if passed >= wanted:
-            return max(miss, WIDE) if len(rows) < FEW else miss
-    return ordered[-1][0]
+            return max(miss, least)
+    return max(ordered[-1][0], least)
 
 
 def fit_group(found: list[Sample]) -> Fitted:

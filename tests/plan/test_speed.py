@@ -50,7 +50,16 @@ def test_a_known_model_comes_near_what_was_measured_of_it() -> None:
     assert decode(found) == pytest.approx(52.87, rel=0.05)
 
 
-def test_decoding_never_passes_what_the_bandwidth_allows() -> None:
+@pytest.mark.parametrize("name", ["qwen3:8b", "deepseek-v3", "gemma-3-27b", "qwen3.5:35b-a3b", "kimi-k2", "lfm2:1.2b"])
+@pytest.mark.parametrize("parallel", [1, 8])
+def test_decoding_never_passes_what_the_bandwidth_allows(name: str, parallel: int) -> None:
+    found = speed(card(name), parallel=parallel)
+
+    assert found.decode_limit is not None
+    assert decode(found) < found.decode_limit
+
+
+def test_decoding_alone_is_bound_by_the_bandwidth() -> None:
     found = speed()
 
     assert found.decode_limit is not None

@@ -15,7 +15,7 @@ from tinderbox.plan.calibration import Calibration, Kind, correct
 from tinderbox.plan.efficiency import EFFICIENCY, GUESS
 from tinderbox.plan.prices import Efficiency, Prices
 from tinderbox.plan.settings import Settings
-from tinderbox.plan.terms import Hardware, Shape, Terms, decode_terms, prefill_terms, shape_of
+from tinderbox.plan.terms import Hardware, Shape, Terms, decode_terms, prefill_terms, shape_of, touched
 from tinderbox.plan.work import kv_bytes_read
 from tinderbox.units import Figure
 
@@ -141,9 +141,9 @@ def seconds_of(terms: Terms, prices: Prices) -> float:
 
 def decode_limit(card: Card, shape: Shape, hardware: Hardware, settings: Settings) -> float:
     """Tokens a second if every byte came at the stated bandwidth and nothing else took time."""
-    touched = 1 - (1 - shape.share) ** settings.parallel if shape.count else 0.0
-    cache = settings.parallel * kv_bytes_read(card, decode_depth(settings), settings.kv_type)
-    return settings.parallel * hardware.bandwidth / (shape.dense + touched * shape.experts + cache)
+    batch = settings.parallel
+    cache = batch * kv_bytes_read(card, decode_depth(settings), settings.kv_type)
+    return batch * hardware.bandwidth / (shape.dense + touched(shape, batch) * shape.experts + cache)
 
 
 def _boxes(machine: Machine, settings: Settings) -> int:
