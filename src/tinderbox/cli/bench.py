@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 PROMPT, REPLY = 512, 32  # tokens read and generated at each depth
 DEPTHS = "0,1024,4096"
 FIRST_TOKEN = 256  # of the vocabulary: what comes before are often control tokens and single bytes
+BUSY = 1.75  # of the load that our own threads make
 Ask = Callable[[dict[str, Any]], Awaitable[bytes]]
 
 
@@ -73,6 +75,10 @@ def bench(model: str, depths: str, prompt: int, reply: int, plot: Path | None, a
     points = [_beside(stored.card(), machine, learnt, one) for one in measured]
     if not _running(config):
         learn_runs(config.home, [run for one in measured for run in runs_of(stored.card(), machine, one)])
+    if (load := os.getloadavg()[0]) > BUSY * (os.cpu_count() or 1):
+        click.echo(
+            f"Other programs used the processor meanwhile (load {load:.1f}); measure again when it is quiet.", err=True
+        )
     if plot is not None:
         plot.write_text(draw(stored.name, points))
     click.echo(json.dumps(as_object(stored.name, points)) if as_json else describe(stored.name, points))
