@@ -182,13 +182,15 @@ async def _own_engine(config: Config, stored: Stored, context: int) -> AsyncIter
 
 
 def _beside(card: Card, machine: Machine, learnt: Calibration, timings: Timings) -> Point:
+    from tinderbox.learning import sharpened
     from tinderbox.plan.settings import Settings
     from tinderbox.plan.speed import predict
 
     before = timings.cached + timings.read
     settings = Settings(context=before + timings.generated, depth=timings.cached, prompt=timings.read)
     later = replace(settings, depth=before + timings.generated // 2)
-    return Point(timings, predict(card, machine, settings, learnt), predict(card, machine, later, learnt))
+    prefill, decode = (predict(card, machine, one, sharpened(learnt, card, one)) for one in (settings, later))
+    return Point(timings, prefill, decode)
 
 
 def as_object(name: str, points: list[Point]) -> dict[str, Any]:
