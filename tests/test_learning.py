@@ -12,15 +12,18 @@ from tinderbox.learning import (
     Run,
     Timings,
     correct_load,
+    identity,
     keep_figures,
     learn_load,
     learn_runs,
     read_learnt,
     runs_of,
+    sharpened,
 )
 from tinderbox.machine.catalogue import find_box
 from tinderbox.models.shapes import find_shape
 from tinderbox.plan.calibration import Kind, key
+from tinderbox.plan.settings import Settings
 from tinderbox.units import GB, Figure
 
 ENGINE = "llama.cpp"
@@ -104,6 +107,16 @@ def test_what_says_little_teaches_nothing(timings: Timings, left: list[Kind]) ->
     runs = runs_of(find_shape("qwen3-8b"), find_box("dgx-spark"), timings)
 
     assert [run.kind for run in runs] == left
+
+
+def test_a_model_that_ran_itself_is_corrected_by_its_own_runs(tmp_path: Path) -> None:
+    card, settings = find_shape("qwen3-8b"), Settings(context=8192, depth=1000)
+    own = Run(ENGINE, Kind.DECODE, False, 10, 20, identity(card), 1000)
+    learn_runs(tmp_path, [own, replace(own, measured=30, size=4000), replace(own, measured=5, model="other")])
+
+    known = sharpened(read_learnt(tmp_path).calibration, card, settings)
+
+    assert math.exp(known.corrections[own.general].mean) == pytest.approx(2)
 
 
 def test_a_load_that_took_more_corrects_the_same_load(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinderbox import state
 from tinderbox.errors import TinderboxError
 from tinderbox.plan.calibration import Calibration, Correction, Kind, key, learn
 from tinderbox.plan.settings import Settings
@@ -38,13 +37,27 @@ NOTHING_LEARNT = Learnt()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run on this machine: `predicted` without any correction, both in tokens a second."""
+    """One run on this machine: `predicted` without any correction, both in tokens a second.
+
+    `model` says which model it was, and `size` the tokens that it had before it: both sharpen what is learnt.
+    """
 
     engine: str
     kind: Kind
     mixture: bool
     predicted: float
     measured: float
+    model: str = ""
+    size: int = 0
+
+    @property
+    def general(self) -> str:
+        return key(self.engine, self.kind, self.mixture)
+
+    @property
+    def own(self) -> str:
+        """The correction of this model alone, about this size: sizes of as many binary digits are alike."""
+        return f"{self.general}/{self.model}/{self.size.bit_length()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +97,13 @@ def runs_of(card: Card, machine: Machine, timings: Timings, engine: str = "llama
     if timings.generated >= FEWEST_GENERATED and timings.generated_per_second > 0:
         depth = before + timings.generated // 2
         speed = predict(card, machine, Settings(context=1 + 2 * depth, depth=depth, engine=engine))
-        runs.append((Kind.DECODE, speed.decode, timings.generated_per_second))
+        runs.append((Kind.DECODE, speed.decode, timings.generated_per_second, depth))
     if timings.read >= FEWEST_READ and timings.read_per_second > 0:
         settings = Settings(context=1 + before, depth=timings.cached, prompt=timings.read, engine=engine)
-        runs.append((Kind.PREFILL, predict(card, machine, settings).prefill, timings.read_per_second))
+        runs.append((Kind.PREFILL, predict(card, machine, settings).prefill, timings.read_per_second, before))
     return [
-        Run(engine, kind, card.experts > 0, predicted.value, measured)
-        for kind, predicted, measured in runs
+        Run(engine, kind, card.experts > 0, predicted.value, measured, identity(card), size)
+        for kind, predicted, measured, size in runs
         if predicted is not None
     ]
 
@@ -100,6 +113,8 @@ def read_learnt(home: Path) -> Learnt:
     if not (home / "state.db").exists():
         return NOTHING_LEARNT
     try:
+        from tinderbox import state  # SQLite takes longer to import than most plans to make
+
         with state.opened(home) as db:
             return Learnt(_calibration(db), _figures(db))
     except TinderboxError:
@@ -109,6 +124,8 @@ def read_learnt(home: Path) -> Learnt:
 def keep_figures(home: Path, figures: dict[str, Figure]) -> None:
     """The newest stay. Corrections of decoding were learnt against the bandwidth of before: they move with it."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
+    from tinderbox import state
+
     with state.opened(home) as db, state.writing(db):
         before, after = _figures(db).get("memory_read"), figures.get("memory_read")
         if before and after:
@@ -122,21 +139,44 @@ def keep_figures(home: Path, figures: dict[str, Figure]) -> None:
 
 def learn_runs(home: Path, runs: list[Run]) -> None:
     """Each run moves the correction of its engine and kind. Several processes may learn at once."""
+    from tinderbox import state
+
     with state.opened(home) as db, state.writing(db):
-        known = _calibration(db)
+        known = dict(_calibration(db).corrections)
         for run in runs:
-            known = learn(known, run.engine, run.kind, run.mixture, run.predicted, tamed(known, run))
-            one = known.corrections[key(run.engine, run.kind, run.mixture)]
-            db.execute(
-                "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?)",
-                (key(run.engine, run.kind, run.mixture), one.mean, one.count),
-            )
+            for name in (run.general, run.own):
+                known[name] = _moved(known.get(name), run)
+                one = known[name]
+                db.execute("INSERT OR REPLACE INTO corrections VALUES (?, ?, ?)", (name, one.mean, one.count))
 
 
-def tamed(known: Calibration, run: Run) -> float:
+def _moved(before: Correction | None, run: Run) -> Correction:
+    known = Calibration({run.general: before} if before else {})
+    learnt = learn(known, run.engine, run.kind, run.mixture, run.predicted, tamed(before, run))
+    return learnt.corrections[run.general]
+
+
+def sharpened(known: Calibration, card: Card, settings: Settings) -> Calibration:
+    """What is known of this very model, at the nearest size, before what is known of its kind."""
+    found = dict(known.corrections)
+    before = settings.depth
+    for kind, size in ((Kind.DECODE, before), (Kind.PREFILL, before + settings.prompt)):
+        general = key(settings.engine, kind, card.experts > 0)
+        start, digits = f"{general}/{identity(card)}/", size.bit_length()
+        own = {int(name.removeprefix(start)): name for name in found if name.startswith(start)}
+        if own:
+            found[general] = found[own[min(own, key=lambda known: abs(known - digits))]]
+    return Calibration(found)
+
+
+def identity(card: Card) -> str:
+    """What tells one model's speed from another's, whatever they are called."""
+    return f"{card.architecture}-{card.parameters}-{card.quantisation}"
+
+
+def tamed(before: Correction | None, run: Run) -> float:
     """The speed measured; where some runs are known, no further from them than a factor of STRAY: one answer while
     another program had the processor must not undo what many have taught, and many such answers still will."""
-    before = known.corrections.get(key(run.engine, run.kind, run.mixture))
     if before is None or before.count < SETTLED:
         return run.measured
     usual = run.predicted * math.exp(before.mean)
@@ -145,6 +185,8 @@ def tamed(known: Calibration, run: Run) -> float:
 
 def learn_load(home: Path, load: Load) -> None:
     """The most that was ever measured with these settings stays."""
+    from tinderbox import state
+
     with state.opened(home) as db:
         db.execute(
             "INSERT INTO loads VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -161,6 +203,8 @@ def correct_load(home: Path, model: str, engine: str, context: int, parallel: in
     """
     if not (home / "state.db").exists():
         return predicted
+    from tinderbox import state
+
     with state.opened(home) as db:
         rows = db.execute("SELECT model, context, parallel, predicted, measured FROM loads WHERE engine = ?", (engine,))
         found: list[tuple[str, int, int, int, int]] = rows.fetchall()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinderbox.errors import BadModelFile, NotFound, TinderboxError, WrongUsage
-from tinderbox.learning import NOTHING_LEARNT, Learnt, keep_figures, read_learnt
+from tinderbox.learning import NOTHING_LEARNT, Learnt, keep_figures, read_learnt, sharpened
 from tinderbox.plan.formats import engine_kind
 from tinderbox.plan.plan import Plan, TrainingPlan, backend_of, plan, plan_training
 from tinderbox.plan.settings import Backend, Settings, usual_ubatch
@@ -88,7 +88,8 @@ class Planner:
             length = question.context or Recipe().length
             return plan_training(model.card, machine, Recipe(method=question.train, length=_positive(length)))
         settings = settings_for(model.card, question, backend_of(machine))
-        speed = predict(model.card, machine, settings, self.learnt(question.box).calibration)
+        learnt = sharpened(self.learnt(question.box).calibration, model.card, settings)
+        speed = predict(model.card, machine, settings, learnt)
         return plan(model.card, machine, settings, speed, model.requantise)
 
     def points(self, question: Question) -> list[Point]:
@@ -98,7 +99,8 @@ class Planner:
         learnt = self.learnt(question.box).calibration
         own = max(1, settings.context // settings.parallel - 1)
         depths = sorted({round(own * step / (_POINTS - 1)) for step in range(_POINTS)})
-        found = [(depth, predict(card, machine, replace(settings, depth=depth), learnt).decode) for depth in depths]
+        deeper = [replace(settings, depth=depth) for depth in depths]
+        found = [(one.depth, predict(card, machine, one, sharpened(learnt, card, one)).decode) for one in deeper]
         return [Point(depth, decode) for depth, decode in found if decode is not None]
 
     def machine(self, box: str | None) -> Machine:

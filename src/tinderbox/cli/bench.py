@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 PROMPT, REPLY = 512, 32  # tokens read and generated at each depth
 DEPTHS = "0,1024,4096"
 FIRST_TOKEN = 256  # of the vocabulary: what comes before are often control tokens and single bytes
+BUSY = 1.75  # of the load that our own threads make
 Ask = Callable[[dict[str, Any]], Awaitable[bytes]]
 
 
@@ -73,6 +75,10 @@ def bench(model: str, depths: str, prompt: int, reply: int, plot: Path | None, a
     points = [_beside(stored.card(), machine, learnt, one) for one in measured]
     if not _running(config):
         learn_runs(config.home, [run for one in measured for run in runs_of(stored.card(), machine, one)])
+    if (load := os.getloadavg()[0]) > BUSY * (os.cpu_count() or 1):
+        click.echo(
+            f"Other programs used the processor meanwhile (load {load:.1f}); measure again when it is quiet.", err=True
+        )
     if plot is not None:
         plot.write_text(draw(stored.name, points))
     click.echo(json.dumps(as_object(stored.name, points)) if as_json else describe(stored.name, points))
@@ -176,13 +182,15 @@ async def _own_engine(config: Config, stored: Stored, context: int) -> AsyncIter
 
 
 def _beside(card: Card, machine: Machine, learnt: Calibration, timings: Timings) -> Point:
+    from tinderbox.learning import sharpened
     from tinderbox.plan.settings import Settings
     from tinderbox.plan.speed import predict
 
     before = timings.cached + timings.read
     settings = Settings(context=before + timings.generated, depth=timings.cached, prompt=timings.read)
     later = replace(settings, depth=before + timings.generated // 2)
-    return Point(timings, predict(card, machine, settings, learnt), predict(card, machine, later, learnt))
+    prefill, decode = (predict(card, machine, one, sharpened(learnt, card, one)) for one in (settings, later))
+    return Point(timings, prefill, decode)
 
 
 def as_object(name: str, points: list[Point]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from tinderbox.errors import NotFound, did_you_mean
@@ -36,7 +36,7 @@ def find_box(name: str) -> Machine:
 
 @cache
 def _entries() -> dict[str, Entry]:
-    return tomllib.loads(resources.files("tinderbox.machine").joinpath("boxes.toml").read_text())
+    return tomllib.loads(Path(__file__).with_name("boxes.toml").read_text())
 
 
 def _machine(key: str, entry: Entry, entries: dict[str, Entry]) -> Machine:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from tinderbox.errors import NotFound, did_you_mean
@@ -105,7 +105,7 @@ def shape(repository: str) -> dict[str, Any]:
 
 @cache
 def _sections() -> dict[str, str]:
-    text = files("tinderbox.models").joinpath("shapes.toml").read_text()
+    text = Path(__file__).with_name("shapes.toml").read_text()
     parts = re.split(r'^\["(.+)"\]$', text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
