@@ -8,7 +8,6 @@ The file is `config.toml` in the home folder; a variable is the key in capitals 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -122,6 +121,8 @@ def _read_value(key: str, value: object, where: str) -> object:
 
 
 def _read_file(path: Path) -> Mapping[str, object]:
+    import tomllib  # here: most commands need no more of this module than where the home is
+
     try:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:

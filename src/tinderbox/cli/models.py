@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,7 @@ def pull(model: str, as_json: bool) -> None:
     stored = pull_model(Store(home_folder()), model, progress=bar.show)
     bar.end()
     if as_json:
-        click.echo(json.dumps(describe(stored)))
+        click.echo(_as_json(describe(stored)))
     else:
         click.echo(f"{stored.name} is here: {format_bytes(stored.size)}, {stored.card().quantisation}.")
 
@@ -47,7 +46,7 @@ def ls(as_json: bool) -> None:
 
     models = Store(home_folder()).models()
     if as_json:
-        click.echo(json.dumps([_line(stored) for stored in models]))
+        click.echo(_as_json([_line(stored) for stored in models]))
     elif not models:
         click.echo("The store is empty. Fetch a small model with: tinderbox pull smollm2:135m")
     else:
@@ -64,7 +63,7 @@ def show(model: str, as_json: bool) -> None:
 
     stored = Store(home_folder()).find(model)
     if as_json:
-        click.echo(json.dumps(describe(stored)))
+        click.echo(_as_json(describe(stored)))
         return
     card = stored.card()
     types = ", ".join(f"{kind} {format_bytes(size)}" for kind, size in card.types.items())
@@ -103,7 +102,7 @@ def rm(model: str, as_json: bool) -> None:
     except BoxNotRunning:
         freed = store.remove(name)
     click.echo(
-        json.dumps({"removed": name, "freed": freed}) if as_json else f"{name} is gone: {format_bytes(freed)} freed."
+        _as_json({"removed": name, "freed": freed}) if as_json else f"{name} is gone: {format_bytes(freed)} freed."
     )
 
 
@@ -125,6 +124,12 @@ def _layers(stored: Stored) -> str:
     for layer in stored.card().layers:
         kinds[layer.attention] = kinds.get(layer.attention, 0) + 1
     return f"{len(stored.card().layers)} (attention: {', '.join(f'{n} {kind}' for kind, n in kinds.items())})"
+
+
+def _as_json(value: object) -> str:
+    import json  # here: a list for a person starts faster without it
+
+    return json.dumps(value)
 
 
 class _Bar:
