@@ -80,6 +80,12 @@ def test_a_prompt_beyond_any_tokens_of_the_context_never_reaches_the_engine(clie
     assert "the context holds 2048 tokens" in error["message"]
 
 
+def test_a_large_batch_of_short_texts_is_no_long_prompt(client: TestClient) -> None:
+    batch = {"model": "echo:1b", "input": ["a" * 100] * 2000}
+
+    assert client.post("/v1/embeddings", json=batch).status_code == 200
+
+
 def test_a_path_that_is_no_model_is_not_looked_at(client: TestClient) -> None:
     status, error = refusal(client, CHAT | {"model": "/etc/passwd"})
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sized
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
@@ -147,13 +148,18 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRo
 
     @router.post("/completions", response_class=Response)
     async def completions(body: CompletionRequest, request: Request) -> Response:
-        return Relay(pool, body.model, "/v1/completions", await request.body(), error_event, heard)
+        return Relay(pool, body.model, "/v1/completions", await request.body(), error_event, heard, _count(body.prompt))
 
     @router.post("/embeddings", response_class=Response)
     async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
-        return Relay(pool, body.model, "/v1/embeddings", await request.body(), error_event)
+        return Relay(pool, body.model, "/v1/embeddings", await request.body(), error_event, texts=_count(body.input))
 
     return router
+
+
+def _count(texts: str | Sized) -> int:
+    """How many texts a body may hold: each has a context of its own."""
+    return 1 if isinstance(texts, str) else max(1, len(texts))
 
 
 _STATUS: tuple[tuple[type[TinderboxError], int, str, str | None], ...] = (

@@ -24,7 +24,7 @@ _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"
 
 class Relay(Response):
     """Ask `model` for `path` with `body` and send what it says. `as_event` makes the event that ends a broken stream;
-    `heard` is told how fast each whole answer came.
+    `heard` is told how fast each whole answer came; `texts` is how many the body holds, each for a context of its own.
 
     A client that goes away ends the question, in whatever stage it is: waiting for a load, reading, or answering.
     """
@@ -37,8 +37,10 @@ class Relay(Response):
         body: bytes,
         as_event: Callable[[TinderboxError], bytes],
         heard: Heard | None = None,
+        texts: int = 1,
     ) -> None:
         super().__init__()
+        self._texts = texts
         self._heard = heard
         self._pool = pool
         self._model = model
@@ -65,7 +67,7 @@ class Relay(Response):
         sent = _Sent(send)
         for tries_left in reversed(range(_TRIES)):
             async with self._pool.use(self._model) as engine:
-                _check_length(self._body, self._pool.context(self._model))
+                _check_length(len(self._body) // self._texts, self._pool.context(self._model))
                 others, begun = self._pool.running() - 1, self._pool.begun
                 try:
                     await self._pass_on(await engine.reply(self._path, self._body), sent)
@@ -156,11 +158,11 @@ def read_timings(model: str, tail: bytes, *, alone: bool) -> Timings | None:
         return None
 
 
-def _check_length(body: bytes, context: int | None) -> None:
+def _check_length(size: int, context: int | None) -> None:
     """Refuse what cannot fit before an engine spends minutes and gigabytes on finding out."""
-    if context is not None and len(body) > context * _LONGEST_TOKEN:
+    if context is not None and size > context * _LONGEST_TOKEN:
         raise PromptTooLong(
-            f"The prompt has {len(body)} bytes; the context holds {context} tokens, at most "
+            f"The prompt has {size} bytes; the context holds {context} tokens, at most "
             f"{context * _LONGEST_TOKEN} bytes.",
             "Shorten it, or start the box with a larger --context.",
             field="messages",
