@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_a_conversation_goes_on_after_an_answer_is_stopped(box: Running) -> None
     script = Path(__file__).with_name("converse.py")
 
     talked = subprocess.run(
-        ["python3", str(script), STARTER],
+        [sys.executable, str(script), STARTER],
         env=environment(box.home),
         capture_output=True,
         text=True,

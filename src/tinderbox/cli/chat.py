@@ -65,14 +65,14 @@ class Conversation:
         while True:
             try:
                 line = session.prompt("> ").strip()
-            except KeyboardInterrupt:
+                if line in {"/bye", "/exit", "/quit"}:
+                    return
+                if line:
+                    self.hear(line)
+            except KeyboardInterrupt:  # also between an answer's last piece and the next prompt
                 continue
             except EOFError:
                 return
-            if line in {"/bye", "/exit", "/quit"}:
-                return
-            if line:
-                self.hear(line)
 
     def hear(self, line: str) -> None:
         """Obey a line that begins with a slash; send any other to the model."""
