@@ -10,6 +10,7 @@ import sys
 import time
 
 ENTER, CTRL_C = b"\r", b"\x03"
+LONG_WINDED = ["--temperature", "0", "--max-tokens", "4000"]  # the same story each time, and no short one
 PROMPT = b"\x1b[?2004h"  # the terminal is told to mark what is pasted: the prompt is there
 
 
@@ -27,7 +28,8 @@ def read_until(terminal: int, wanted: bytes, seconds: float = 30) -> bytes:
 def main() -> None:
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-m", "tinderbox", "run", sys.argv[1], "--max-tokens", "400"])
+        run = [sys.executable, "-m", "tinderbox", "run", sys.argv[1], *LONG_WINDED]
+        os.execv(sys.executable, run)
     read_until(terminal, PROMPT)
     os.write(terminal, b"Tell me a very long story." + ENTER)
     read_until(terminal, b"\r\n")
