@@ -12,18 +12,22 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinderbox.config import Config
 from tinderbox.engines.engine import Settings
+from tinderbox.engines.groups import Grounds, grounds
+from tinderbox.engines.limits import WATCHED, Limit
 from tinderbox.engines.llamacpp import LlamaCpp, as_planned
 from tinderbox.engines.pool import Order, Pool
 from tinderbox.errors import Conflict, TinderboxError, WrongUsage
 from tinderbox.learning import Load, Timings, correct_load, learn_load, learn_runs, runs_of
 from tinderbox.machine.probe import probe
 from tinderbox.memory import Lease, read_room
-from tinderbox.models.store import Store, Stored
+from tinderbox.models.store import Store
 from tinderbox.plan.footprint import footprint
 from tinderbox.plan.plan import backend_of
 from tinderbox.plan.settings import usual_ubatch
@@ -38,8 +42,8 @@ if TYPE_CHECKING:
 ENGINE = "llama.cpp"
 
 
-def make_pool(config: Config, store: Store, sockets: Path) -> Pool:
-    """The pool of this box: models from its store, each answered by llama.cpp in a child process."""
+def make_pool(config: Config, store: Store, sockets: Path, held: Grounds = WATCHED) -> Pool:
+    """The pool of this box: models from its store, each answered by llama.cpp in a child process, held in `held`."""
     backend = backend_of(probe())
 
     def order(name: str) -> Order:
@@ -54,11 +58,17 @@ def make_pool(config: Config, store: Store, sockets: Path) -> Pool:
             ubatch=usual_ubatch(backend),
             embeds_only=card.makes_embeddings_only,
         )
-        return Order(settings, predicted=predicted_memory(config.home, settings, card))
+        predicted = predicted_memory(config.home, settings, card)
+        return Order(replace(settings, granted=predicted), predicted)
 
     def start(settings: Settings) -> LlamaCpp:
         log = config.home / "logs" / f"{settings.name.replace('/', '-').replace(':', '-')}.log"
-        return LlamaCpp(settings, sockets, log)
+        limit = (
+            Limit(settings.granted, held, partial(learn_held, config.home, store, settings))
+            if settings.granted
+            else None
+        )
+        return LlamaCpp(settings, sockets, log, limit)
 
     return Pool(order, start, lambda leases: read_room(config.memory, leases))
 
@@ -67,6 +77,13 @@ def predicted_memory(home: Path, settings: Settings, card: Card) -> Bytes:
     """The exact footprint of the child, corrected by what loads took here."""
     total = footprint(card, as_planned(settings)).total
     return correct_load(home, settings.name, ENGINE, settings.context, settings.parallel, total)
+
+
+def learn_held(home: Path, store: Store, settings: Settings, held: Bytes) -> None:
+    """What a child held is kept, beside what was predicted without correction, for the next prediction."""
+    with suppress(TinderboxError):  # a model that was removed, or a state that is busy: a lesson is lost, no answer
+        total = footprint(store.find(settings.name).card(), as_planned(settings)).total
+        learn_load(home, Load(settings.name, ENGINE, settings.context, settings.parallel, total, held))
 
 
 class Lessons:
@@ -93,13 +110,8 @@ class Lessons:
             card = stored.card()
             learn_runs(self._home, runs_of(card, this_machine(self._home), timings))
             if lease is not None and lease.measured is not None and lease.context:
-                self._learn_load(lease, stored, card)
-
-    def _learn_load(self, lease: Lease, stored: Stored, card: Card) -> None:
-        parallel = lease.parallel
-        settings = Settings(stored.name, stored.path, lease.context, parallel, threads=1)
-        total = footprint(card, as_planned(settings)).total
-        learn_load(self._home, Load(stored.name, ENGINE, lease.context, parallel, total, lease.measured or 0))
+                settings = Settings(stored.name, stored.path, lease.context, lease.parallel, threads=1)
+                learn_held(self._home, self._store, settings, lease.measured)
 
 
 def physical_cores() -> int:
@@ -122,9 +134,9 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
             f"{config.host} can be reached from other machines, and this version has no keys yet.",
             "Leave --host at 127.0.0.1, and reach it through an SSH tunnel.",
         )
-    with _home_lock(config.home), _sockets() as sockets, _listen(config) as listener:
+    with _home_lock(config.home), _sockets() as sockets, _listen(config) as listener, grounds() as held:
         store = Store(config.home)
-        pool = make_pool(config, store, sockets)
+        pool = make_pool(config, store, sockets, held)
         lessons = Lessons(config.home, pool, store)
         stopping = asyncio.Event()
         try:

@@ -89,6 +89,22 @@ def check_memory(config: Config) -> Iterator[Finding]:
         yield Finding("pressure", "note", "this system does not report memory pressure (PSI)")
 
 
+def check_limits(config: Config) -> Iterator[Finding]:
+    from tinderbox.engines.groups import grounds
+
+    with grounds() as held:
+        if held.folder is not None:
+            yield Finding("limits", "good", "each model is held to its memory by the kernel, in a control group")
+            return
+    yield Finding(
+        "limits",
+        "note",
+        f"each model's memory is looked at every second, for want of a control group ({held.why})",
+        "The kernel holds them on systems with control groups v2, if the box has a group of its own: "
+        "systemd-run --user --scope -p Delegate=yes tinderbox up",
+    )
+
+
 def check_engine(config: Config) -> Iterator[Finding]:
     """The engine is tried in a process of its own: a wheel for another processor can end it with a signal."""
     code = "import json, xllamacpp as x; print(json.dumps([x.__version__, x.get_system_info()]))"
@@ -148,6 +164,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_python,
     check_home,
     check_memory,
+    check_limits,
     check_engine,
     check_store,
     check_box,

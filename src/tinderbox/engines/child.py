@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -58,6 +59,9 @@ def _parameters(wanted: dict[str, Any]) -> Any:
 
 
 def main() -> None:
+    resource.setrlimit(
+        resource.RLIMIT_CORE, (0, 0)
+    )  # what a crash would write is all of a model, and what was said to it
     wanted = json.loads(sys.stdin.readline())
     _die_with_parent(wanted["parent"])
     import xllamacpp

@@ -13,7 +13,7 @@ from tinderbox.units import Bytes
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a model is put to work: `context` in tokens for each of the `parallel` slots, `threads` of the processor,
-    `ubatch` tokens of a prompt computed at once."""
+    `ubatch` tokens of a prompt computed at once, `granted` the memory that its lease says (None: it has no limit)."""
 
     name: str
     path: Path
@@ -22,6 +22,7 @@ class Settings:
     threads: int
     ubatch: int = 512
     embeds_only: bool = False
+    granted: Bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

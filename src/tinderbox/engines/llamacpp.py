@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from tinderbox.engines.engine import Reply, Settings
+from tinderbox.engines.limits import Limit
 from tinderbox.engines.wire import ask
 from tinderbox.errors import EngineFailed
 from tinderbox.plan import settings as plan
@@ -36,10 +37,12 @@ def as_planned(settings: Settings) -> plan.Settings:
 
 
 class LlamaCpp:
-    """An `Engine`. `sockets` is a folder that only this user can enter; `log` takes the child's words."""
+    """An `Engine`. `sockets` is a folder that only this user can enter; `log` takes the child's words; `limit` ends the
+    child if it holds more than it was granted."""
 
-    def __init__(self, settings: Settings, sockets: Path, log: Path) -> None:
+    def __init__(self, settings: Settings, sockets: Path, log: Path, limit: Limit | None = None) -> None:
         self._settings = settings
+        self._limit = limit
         self.socket = str(sockets / f"{secrets.token_hex(8)}.sock")
         self.secret = secrets.token_urlsafe(32)
         self._log = log
@@ -61,13 +64,17 @@ class LlamaCpp:
             start_new_session=True,  # a Ctrl-C in the box's terminal is for the box alone
         )
         self._listener = asyncio.create_task(self._listen(process))
+        if self._limit:
+            self._limit.hold(process)
         try:
             first = await self._introduce(process)
             answer = json.loads(first) if first else {}
             if "address" not in answer:
                 await process.wait()
                 await self._listener
-                raise EngineFailed(f"{self._settings.name} could not be loaded: {self._explain(answer)}")
+                raise self._reason() or EngineFailed(
+                    f"{self._settings.name} could not be loaded: {self._explain(answer)}"
+                )
             self._loaded = True
         except BaseException:
             await self.close()
@@ -75,9 +82,11 @@ class LlamaCpp:
 
     async def reply(self, path: str, body: bytes) -> Reply:
         try:
-            return await ask(self.socket, self.secret, path, body)
+            return await ask(self.socket, self.secret, path, body, self._reason)
         except EngineFailed as error:
-            raise EngineFailed(f"{self._settings.name}: {error.what}", " ".join(self._errors())) from error
+            raise self._reason() or EngineFailed(
+                f"{self._settings.name}: {error.what}", " ".join(self._errors())
+            ) from error
 
     def measured(self) -> Bytes | None:
         if self._process is None or self._process.returncode is not None:
@@ -111,7 +120,13 @@ class LlamaCpp:
                 await process.wait()
         if self._listener:
             await self._listener
+        if self._limit:
+            await self._limit.release()
         self._forget_socket()
+
+    def _reason(self) -> EngineFailed | None:
+        """Why we ended the child; None where we did not."""
+        return self._limit.error(self._settings.name) if self._limit else None
 
     async def _introduce(self, process: asyncio.subprocess.Process) -> bytes:
         """Hand over the settings (not on the command line, where every user can read them) and await the first word."""

@@ -7,7 +7,7 @@ token is a chunk, and a general HTTP client costs three times as much a chunk (`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import httptools
 
@@ -15,16 +15,18 @@ from tinderbox.engines.engine import Reply
 from tinderbox.errors import EngineFailed
 
 _HIGH_WATER = 1 << 20  # bytes that may wait for a slow reader before the engine is asked to pause
+Reason = Callable[[], EngineFailed | None]
 
 
-async def ask(socket: str, secret: str, path: str, body: bytes | None) -> Reply:
-    """POST `body` (GET where it is None) and return when the answer's headers are there.
+async def ask(socket: str, secret: str, path: str, body: bytes | None, reason: Reason = lambda: None) -> Reply:
+    """POST `body` (GET where it is None) and return when the answer's headers are there. `reason` knows why the engine
+    was ended, if it was ended for one.
 
     Raises EngineFailed when nothing listens, or the connection ends before the headers; the body's iterator raises it
     when the connection ends before the answer does.
     """
     try:
-        transport, exchange = await asyncio.get_running_loop().create_unix_connection(_Exchange, socket)
+        transport, exchange = await asyncio.get_running_loop().create_unix_connection(lambda: _Exchange(reason), socket)
     except OSError as error:
         raise EngineFailed(f"The engine does not answer on its socket ({error.strerror or error}).") from error
     method, content = ("GET", b"") if body is None else ("POST", body)
@@ -44,7 +46,8 @@ async def ask(socket: str, secret: str, path: str, body: bytes | None) -> Reply:
 class _Exchange(asyncio.Protocol):
     """One question and its answer, fed by the event loop, read by `chunks`."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: Reason) -> None:
+        self._reason = reason
         self.headers: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.status = 0
         self.content_type = "application/json"
@@ -52,7 +55,7 @@ class _Exchange(asyncio.Protocol):
         self._waiting: list[bytes] = []
         self._size = 0
         self._complete = False
-        self._failure: str | None = None
+        self._failure: EngineFailed | None = None
         self._more = asyncio.Event()
         self._transport: asyncio.Transport | None = None
 
@@ -71,7 +74,7 @@ class _Exchange(asyncio.Protocol):
             if self._complete:
                 return
             if self._failure:
-                raise EngineFailed(self._failure)
+                raise self._failure
 
     # What the event loop calls.
 
@@ -83,14 +86,14 @@ class _Exchange(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(f"The engine sent what is no HTTP: {error}.")
+            self._fail(EngineFailed(f"The engine sent what is no HTTP: {error}."))
             return
         if self._size > _HIGH_WATER and self._transport:
             self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._complete:
-            self._fail("The engine's process ended in the middle of the answer.")
+            self._fail(self._reason() or EngineFailed("The engine's process ended in the middle of the answer."))
 
     # What the parser calls.
 
@@ -114,8 +117,8 @@ class _Exchange(asyncio.Protocol):
         if self._transport:
             self._transport.close()
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: EngineFailed) -> None:
         self._failure = why
         self._more.set()
         if not self.headers.done():
-            self.headers.set_exception(EngineFailed(why))
+            self.headers.set_exception(why)
