@@ -3,8 +3,12 @@
 TinderboxError
 ├── WrongUsage           the words of a command or of the configuration (exit status 2)
 ├── BadRequest           a request's body: names the field (HTTP 400)
-│   └── PromptTooLong    more tokens than the context holds
+│   ├── PromptTooLong    more tokens than the context holds
+│   ├── WrongMethod      a path that is not asked in that way (HTTP 405)
+│   └── TooLarge         more bytes than a body may have (HTTP 413)
+├── NotAllowed           not with this key, or not from there (HTTP 403)
 ├── NotFound             no such model, job, file ... with the nearest names (HTTP 404)
+│   └── NoSuchPath       nothing is served there
 ├── BadModelFile         a model file that our reader refuses, with the place in the file
 ├── DoesNotFit           more memory than there is or can be made free (exit status 3)
 ├── BoxNotRunning        a command that needs the box found none (exit status 4)
@@ -50,7 +54,23 @@ class PromptTooLong(BadRequest):
     pass
 
 
+class WrongMethod(BadRequest):
+    pass
+
+
+class TooLarge(BadRequest):
+    pass
+
+
+class NotAllowed(TinderboxError):
+    pass
+
+
 class NotFound(TinderboxError):
+    pass
+
+
+class NoSuchPath(NotFound):
     pass
 
 

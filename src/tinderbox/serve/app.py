@@ -14,14 +14,15 @@ from starlette.routing import BaseRoute
 
 from tinderbox import __version__
 from tinderbox.engines.pool import Pool
-from tinderbox.errors import BadRequest, NotFound, TinderboxError, did_you_mean
+from tinderbox.errors import BadRequest, NoSuchPath, TinderboxError, WrongMethod, did_you_mean
 from tinderbox.models.store import Store
 from tinderbox.planning import Planner
 from tinderbox.serve.box import Stopping, box_routes
 from tinderbox.serve.guard import Guard
-from tinderbox.serve.openai import error_response, openai_routes
+from tinderbox.serve.openai import openai_routes
 from tinderbox.serve.plan import held_by, plan_routes
 from tinderbox.serve.relay import Heard
+from tinderbox.serve.shapes import error_response
 
 
 def make_app(
@@ -59,12 +60,12 @@ async def _healthz() -> dict[str, str]:
 
 
 async def _handle_ours(request: Request, error: TinderboxError) -> JSONResponse:
-    return error_response(error)
+    return error_response(request.scope, error)
 
 
 async def _handle_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     """Name the first field that is wrong; one line is what a person mends."""
-    return error_response(_explain_invalid(error.errors()[0]))
+    return error_response(request.scope, _explain_invalid(error.errors()[0]))
 
 
 def _explain_invalid(problem: dict[str, Any]) -> BadRequest:
@@ -83,9 +84,9 @@ def _explain_invalid(problem: dict[str, Any]) -> BadRequest:
 
 
 async def _handle_http(request: Request, error: HTTPException) -> JSONResponse:
+    path = request.url.path
     if error.status_code == 404:
-        near = did_you_mean(request.url.path, request.app.openapi()["paths"])
-        return error_response(NotFound(f"There is nothing at {request.url.path}.", near), code="not_found")
-    response = error_response(BadRequest(f"{request.method} {request.url.path}: {error.detail}."))
-    response.status_code = error.status_code
-    return response
+        near = did_you_mean(path, request.app.openapi()["paths"])
+        return error_response(request.scope, NoSuchPath(f"There is nothing at {path}.", near))
+    wrong = WrongMethod if error.status_code == 405 else BadRequest
+    return error_response(request.scope, wrong(f"{request.method} {path}: {error.detail}."))

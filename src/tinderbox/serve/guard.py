@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tinderbox.errors import NotAllowed, TinderboxError, TooLarge
+from tinderbox.serve.shapes import error_response
 
 LARGEST_BODY = 32_000_000  # bytes
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -26,13 +28,15 @@ class Guard:
         host = headers.get(b"host", b"").decode("latin-1")
         origin = headers.get(b"origin", b"").decode("latin-1")
         if int(headers.get(b"content-length", b"0") or 0) > LARGEST_BODY:
-            await _refuse(send, "The body is larger than 32 MB.", "Send less at once.", status=413)
+            refusal: TinderboxError = TooLarge("The body is larger than 32 MB.", "Send less at once.")
         elif host_name(host) not in self._hosts:
-            await _refuse(send, f"The host '{host[:100]}' is not this box's.", "Speak to it as localhost.")
+            refusal = NotAllowed(f"The host '{host[:100]}' is not this box's.", "Speak to it as localhost.")
         elif origin and urlsplit(origin).netloc != host:
-            await _refuse(send, f"Pages of {origin[:100]} may not use this box.", "Open the box's own page.")
+            refusal = NotAllowed(f"Pages of {origin[:100]} may not use this box.", "Open the box's own page.")
         else:
             await self._app(scope, _bounded(receive), send)
+            return
+        await error_response(scope, refusal)(scope, receive, send)
 
 
 def host_name(host: str) -> str:
@@ -54,12 +58,3 @@ def _bounded(receive: Receive) -> Receive:
         return message if left >= 0 else {"type": "http.disconnect"}
 
     return receive_bounded
-
-
-async def _refuse(send: Send, what: str, remedy: str, status: int = 403) -> None:
-    kind, code = ("permission_error", "forbidden") if status == 403 else ("invalid_request_error", "too_large")
-    error = {"message": f"{what} {remedy}", "type": kind, "param": None, "code": code}
-    body = json.dumps({"error": error}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -11,7 +11,6 @@ from collections.abc import Sized
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import Response
 
@@ -21,10 +20,14 @@ from tinderbox.errors import (
     BadRequest,
     Conflict,
     DoesNotFit,
+    NoSuchPath,
+    NotAllowed,
     NotFound,
     PromptTooLong,
     TinderboxError,
+    TooLarge,
     Unavailable,
+    WrongMethod,
     WrongUsage,
 )
 from tinderbox.models.store import Store, Stored
@@ -164,9 +167,13 @@ def _count(texts: str | Sized) -> int:
 
 _STATUS: tuple[tuple[type[TinderboxError], int, str, str | None], ...] = (
     (PromptTooLong, 400, "invalid_request_error", "context_length_exceeded"),
+    (WrongMethod, 405, "invalid_request_error", None),
+    (TooLarge, 413, "invalid_request_error", "too_large"),
     (BadRequest, 400, "invalid_request_error", None),
     (BadModelFile, 400, "invalid_request_error", "bad_model_file"),
     (WrongUsage, 400, "invalid_request_error", "wrong_name"),
+    (NotAllowed, 403, "permission_error", "forbidden"),
+    (NoSuchPath, 404, "invalid_request_error", "not_found"),
     (NotFound, 404, "invalid_request_error", "model_not_found"),
     (Conflict, 409, "invalid_request_error", "conflict"),
     (DoesNotFit, 507, "insufficient_memory", "does_not_fit"),
@@ -188,13 +195,6 @@ def error_body(error: TinderboxError) -> dict[str, Any]:
 
 def error_event(error: TinderboxError) -> bytes:
     return b"data: " + json.dumps(error_body(error)).encode() + b"\n\n"
-
-
-def error_response(error: TinderboxError, code: str | None = None) -> JSONResponse:
-    body = error_body(error)
-    body["error"]["code"] = code or body["error"]["code"]
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
-    return JSONResponse(body, error_status(error), headers)
 
 
 def _model(stored: Stored) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""`Relay`: an engine's answer on its way to a client, its bytes untouched unless something goes wrong."""
+"""`Relay`: an engine's answer on its way to a client, its bytes untouched unless a Translation tells them in the words
+of another API, or something goes wrong."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -14,6 +15,7 @@ from tinderbox.engines.engine import Reply
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest, EngineFailed, PromptTooLong, TinderboxError, Unavailable
 from tinderbox.learning import Timings
+from tinderbox.serve.delta import Delta, Deltas, StreamFailed
 
 _TRIES = 2  # an engine that dies before its first word is asked once more, anew
 _MOURNING = 2.0  # seconds until the pool knows that an engine has ended
@@ -22,9 +24,26 @@ Heard = Callable[[Timings], None]
 _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 
 
+class Translation(Protocol):
+    """An engine's stream in the words of another API, told Delta by Delta; one answer's, never used twice.
+
+    Where `streams` is false, `tell` returns nothing, and `end` the whole answer.
+    """
+
+    @property
+    def streams(self) -> bool: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def stops(self) -> Sequence[str]: ...
+    def tell(self, delta: Delta) -> bytes: ...
+    def end(self) -> bytes: ...
+
+
 class Relay(Response):
     """Ask `model` for `path` with `body` and send what it says. `as_event` makes the event that ends a broken stream;
     `heard` is told how fast each whole answer came; `texts` is how many the body holds, each for a context of its own.
+    With a `translation` the body must ask for a stream. `headers` go with an answer that is no error.
 
     A client that goes away ends the question, in whatever stage it is: waiting for a load, reading, or answering.
     """
@@ -38,9 +57,13 @@ class Relay(Response):
         as_event: Callable[[TinderboxError], bytes],
         heard: Heard | None = None,
         texts: int = 1,
+        translation: Translation | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self._texts = texts
+        self._translation = translation
+        self._with = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
         self._heard = heard
         self._pool = pool
         self._model = model
@@ -64,7 +87,15 @@ class Relay(Response):
                 raise
 
     async def _answer(self, send: Send) -> None:
-        sent = _Sent(send)
+        sent = _Sent(send, self._with)
+        try:
+            await self._ask(sent)
+        except TinderboxError as error:
+            if not sent.started:
+                raise
+            await sent.end(b"\n\n" * sent.is_cut + self._as_event(error))
+
+    async def _ask(self, sent: _Sent) -> None:
         for tries_left in reversed(range(_TRIES)):
             async with self._pool.use(self._model) as engine:
                 _check_length(len(self._body) // self._texts, self._pool.context(self._model))
@@ -73,11 +104,8 @@ class Relay(Response):
                     await self._pass_on(await engine.reply(self._path, self._body), sent)
                     self._tell(sent.tail, alone=not others and begun == self._pool.begun)
                     return
-                except EngineFailed as error:
-                    if sent.started:
-                        await sent.end(sent.cut_event() + self._as_event(error))
-                        return
-                    if not tries_left:
+                except EngineFailed:
+                    if sent.spoke or not tries_left:
                         raise
             await self._pool.wait_gone(self._model, _MOURNING)
 
@@ -87,54 +115,82 @@ class Relay(Response):
 
     async def _pass_on(self, reply: Reply, sent: _Sent) -> None:
         try:
-            if reply.content_type.startswith("text/event-stream"):
+            if not reply.content_type.startswith("text/event-stream"):
+                whole = b"".join([piece async for piece in reply.body])
+                if reply.status >= 400:
+                    raise _as_error(reply.status, whole)
+                await sent.whole(reply.content_type, whole, reply.status)
+            elif self._translation:
+                await _translate(reply, self._translation, sent)
+            else:
                 async for piece in reply.body:
-                    await sent.piece(reply, piece)
+                    sent.hear(piece)
+                    await sent.piece(reply.content_type, piece)
+                    sent.spoke, sent.is_cut = True, not piece.endswith(b"\n\n")
                 await sent.end()
-                return
-            whole = b"".join([piece async for piece in reply.body])
-            if reply.status >= 400:
-                raise _as_error(reply.status, whole)
-            await sent.whole(reply, whole)
         finally:
             reply.close()
 
 
-class _Sent:
-    """What the client has been sent so far."""
+async def _translate(reply: Reply, translation: Translation, sent: _Sent) -> None:
+    deltas = Deltas(translation.stops)
+    async for piece in reply.body:
+        sent.hear(piece)
+        heard = _read(deltas, piece)
+        sent.spoke = sent.spoke or any(delta.speaks for delta in heard)
+        if words := b"".join([translation.tell(delta) for delta in heard]):
+            await sent.piece(translation.content_type, words)
+        if any(delta.stopped_by for delta in heard):
+            break
+    if translation.streams:
+        await sent.piece(translation.content_type, translation.end())
+        await sent.end()
+    else:
+        await sent.whole(translation.content_type, translation.end())
 
-    def __init__(self, send: Send) -> None:
+
+def _read(deltas: Deltas, piece: bytes) -> list[Delta]:
+    try:
+        return list(deltas.read(piece))
+    except StreamFailed as failure:
+        raise _as_error(500, json.dumps(failure.event).encode()) from failure
+
+
+class _Sent:
+    """What the engine has said, and what the client has been sent of it."""
+
+    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
         self._send = send
-        self._last = self._before = b""
+        self._headers = headers
+        self._heard = self._heard_before = b""
         self.started = False
+        self.spoke = False  # a word of the answer was heard: from here on, nothing is asked anew
+        self.is_cut = False  # the last event was left in the middle
 
     @property
     def tail(self) -> bytes:
         """The last two pieces: the timings come just before the end."""
-        return self._before + self._last
+        return self._heard_before + self._heard
 
-    async def piece(self, reply: Reply, piece: bytes) -> None:
+    def hear(self, piece: bytes) -> None:
+        self._heard_before, self._heard = self._heard, piece
+
+    async def piece(self, content_type: str, piece: bytes) -> None:
         if not self.started:
-            await self._start(reply, _STREAM_HEADERS)
-        self._before, self._last = self._last, piece
+            await self._start(200, content_type, _STREAM_HEADERS)
         await self._send({"type": "http.response.body", "body": piece, "more_body": True})
 
-    def cut_event(self) -> bytes:
-        """What ends an event that the engine left in the middle; nothing where its last one came whole."""
-        return b"" if self._last.endswith(b"\n\n") else b"\n\n"
-
-    async def whole(self, reply: Reply, body: bytes) -> None:
-        await self._start(reply, [(b"content-length", str(len(body)).encode())])
-        self._last = body
+    async def whole(self, content_type: str, body: bytes, status: int = 200) -> None:
+        await self._start(status, content_type, [(b"content-length", str(len(body)).encode())])
         await self.end(body)
 
     async def end(self, body: bytes = b"") -> None:
         await self._send({"type": "http.response.body", "body": body})
 
-    async def _start(self, reply: Reply, headers: list[tuple[bytes, bytes]]) -> None:
+    async def _start(self, status: int, content_type: str, headers: list[tuple[bytes, bytes]]) -> None:
         self.started = True
-        content_type = (b"content-type", reply.content_type.encode("latin-1"))
-        start: Message = {"type": "http.response.start", "status": reply.status, "headers": [content_type, *headers]}
+        headers = [(b"content-type", content_type.encode("latin-1")), *headers, *self._headers]
+        start: Message = {"type": "http.response.start", "status": status, "headers": headers}
         await self._send(start)
 
 

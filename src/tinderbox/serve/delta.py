@@ -1,0 +1,129 @@
+"""`Delta`: one step of an answer, read once from the engine's stream and told by each API in words of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallPiece:
+    """A piece of the `index`-th tool call: the first one has `id` and `name`, all have part of the arguments' JSON."""
+
+    index: int
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens: `prompt` in all, `cached` of these not read again, `generated` so far."""
+
+    prompt: int
+    cached: int
+    generated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one event added. `finish` is the engine's reason (`stop`, `length`, `tool_calls`); `stopped_by` the stop
+    sequence that we found ourselves, after which nothing more is wanted; `timings` are llama.cpp's."""
+
+    text: str = ""
+    thinking: str = ""
+    calls: tuple[CallPiece, ...] = ()
+    finish: str | None = None
+    usage: Usage | None = None
+    timings: Mapping[str, Any] | None = None
+    stopped_by: str | None = None
+
+    @property
+    def speaks(self) -> bool:
+        return bool(self.text or self.thinking or self.calls)
+
+
+class Deltas:
+    """Cuts a stream of server-sent events into Deltas, whatever pieces it comes in.
+
+    With `stops`, an answer's text ends before the first of them; its tool calls and thinking are left alone. The engine
+    could stop there by itself, but does not say at which.
+    """
+
+    def __init__(self, stops: Sequence[str] = ()) -> None:
+        self._rest = b""
+        self._stops = tuple(stops)
+        self._held = ""
+
+    def read(self, piece: bytes) -> Iterator[Delta]:
+        """Raises StreamFailed where the engine says so in the middle of its answer."""
+        *events, self._rest = (self._rest + piece).split(b"\n\n")
+        for event in events:
+            data = event.removeprefix(b"data: ")
+            if data == event or data == b"[DONE]":
+                continue
+            delta = _read(json.loads(data))
+            yield self._until_stop(delta) if self._stops else delta
+
+    def _until_stop(self, delta: Delta) -> Delta:
+        """Hold back what may be the start of a stop sequence until it is clear that it is none."""
+        text = self._held + delta.text
+        found = min(((at, stop) for stop in self._stops if (at := text.find(stop)) >= 0), default=None)
+        if found is not None:
+            return replace(delta, text=text[: found[0]], calls=(), finish="stop", stopped_by=found[1])
+        kept = 0 if delta.finish or delta.calls else max(_overlap(text, stop) for stop in self._stops)
+        self._held = text[len(text) - kept :]
+        return replace(delta, text=text[: len(text) - kept])
+
+
+class StreamFailed(Exception):
+    """The engine's own error in the middle of a stream, as it came."""
+
+    def __init__(self, event: Mapping[str, Any]) -> None:
+        super().__init__(str(event))
+        self.event = event
+
+
+def _overlap(text: str, stop: str) -> int:
+    """How many of the last letters of `text` begin `stop`."""
+    longest = min(len(text), len(stop) - 1)
+    return next((size for size in range(longest, 0, -1) if text.endswith(stop[:size])), 0)
+
+
+def _read(event: Mapping[str, Any]) -> Delta:
+    if "error" in event:
+        raise StreamFailed(event)
+    choice = next(iter(event.get("choices") or ()), None) or {}
+    said = choice.get("delta") or {}
+    return Delta(
+        text=said.get("content") or "",
+        thinking=said.get("reasoning_content") or "",
+        calls=tuple(_read_call(call) for call in said.get("tool_calls") or ()),
+        finish=choice.get("finish_reason"),
+        usage=_read_usage(event),
+        timings=event.get("timings"),
+    )
+
+
+def _read_call(call: Mapping[str, Any]) -> CallPiece:
+    function = call.get("function") or {}
+    return CallPiece(
+        index=call.get("index") or 0,
+        id=call.get("id") or "",
+        name=function.get("name") or "",
+        arguments=function.get("arguments") or "",
+    )
+
+
+def _read_usage(event: Mapping[str, Any]) -> Usage | None:
+    if usage := event.get("usage"):
+        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+        return Usage(usage["prompt_tokens"], cached, usage["completion_tokens"])
+    if progress := event.get("prompt_progress"):
+        return Usage(progress["total"], progress["cache"], 0)
+    if timings := event.get("timings"):
+        cached = timings["cache_n"]
+        return Usage(cached + timings["prompt_n"], cached, timings["predicted_n"])
+    return None
