@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tinderbox.errors import WrongUsage, did_you_mean
-from tinderbox.units import Bytes, parse_bytes
+from tinderbox.units import Bytes, GiB, parse_bytes
 
 Origin = Literal["default", "file", "environment", "flag"]
 HOME_VARIABLE = "TINDERBOX_HOME"
@@ -26,7 +26,7 @@ class Config:
 
     `context` is in tokens for each of the `parallel` requests that a model answers at once; `memory` caps what the box
     may use (None: what the machine has); `drain` is how many seconds running answers get to end when the box stops;
-    `threads` None means one a physical core.
+    `threads` None means one a physical core; `caches` is what saved conversations may take of the disk (0: none).
     """
 
     home: Path
@@ -37,6 +37,7 @@ class Config:
     threads: int | None = None
     memory: Bytes | None = None
     drain: float = 30.0
+    caches: Bytes = 8 * GiB
     origins: tuple[tuple[str, Origin], ...] = ()
 
     @property
@@ -70,6 +71,10 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
+def _bytes(value: object) -> Bytes:
+    return parse_bytes(str(value))
+
+
 def _host(value: object) -> str:
     if not isinstance(value, str) or not value or "/" in value or value != value.strip():
         raise ValueError("a host name or address is wanted")
@@ -82,8 +87,9 @@ _READ: Mapping[str, Callable[[Any], object]] = {
     "context": _whole(256, 16_777_216),
     "parallel": _whole(1, 256),
     "threads": _whole(1, 1024),
-    "memory": lambda value: value if isinstance(value, int) else parse_bytes(str(value)),
+    "memory": _bytes,
     "drain": _seconds,
+    "caches": _bytes,
 }
 
 

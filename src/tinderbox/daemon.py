@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinderbox.config import Config
+from tinderbox.engines.caches import FOLDER, Caches, contents_of
 from tinderbox.engines.engine import Settings
 from tinderbox.engines.groups import Grounds, grounds
 from tinderbox.engines.limits import WATCHED, Limit
@@ -44,6 +45,8 @@ ENGINE = "llama.cpp"
 
 def make_pool(config: Config, store: Store, sockets: Path, held: Grounds = WATCHED) -> Pool:
     """The pool of this box: models from its store, each answered by llama.cpp in a child process, held in `held`."""
+    caches = Caches(config.home / FOLDER, config.caches)
+    caches.tidy(contents_of(store))
     backend = backend_of(probe())
 
     def order(name: str) -> Order:
@@ -55,8 +58,9 @@ def make_pool(config: Config, store: Store, sockets: Path, held: Grounds = WATCH
             context=min(config.context, card.context_length or config.context),
             parallel=config.parallel,
             threads=config.threads or physical_cores(),
-            ubatch=usual_ubatch(backend),
+            ubatch=usual_ubatch(backend) // config.parallel * config.parallel,  # shared out evenly, or the engine ends
             embeds_only=card.makes_embeddings_only,
+            content=stored.content,
         )
         predicted = predicted_memory(config.home, settings, card)
         return Order(replace(settings, granted=predicted), predicted)
@@ -68,7 +72,7 @@ def make_pool(config: Config, store: Store, sockets: Path, held: Grounds = WATCH
             if settings.granted
             else None
         )
-        return LlamaCpp(settings, sockets, log, limit)
+        return LlamaCpp(settings, sockets, log, limit, caches)
 
     return Pool(order, start, lambda leases: read_room(config.memory, leases))
 

@@ -160,6 +160,14 @@ def check_store(config: Config) -> Iterator[Finding]:
         yield Finding("store", "good", f"{len(models)} models, {format_bytes(held)}")
 
 
+def check_caches(config: Config) -> Iterator[Finding]:
+    from tinderbox.engines.caches import FOLDER, Caches
+
+    held = Caches(config.home / FOLDER, config.caches).held()
+    most = f"of {format_bytes(config.caches)} at most" if config.caches else "and none is added (caches = 0)"
+    yield Finding("caches", "good", f"saved conversations: {len(held)}, {format_bytes(sum(held))} {most}")
+
+
 CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_python,
     check_home,
@@ -167,6 +175,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_limits,
     check_engine,
     check_store,
+    check_caches,
     check_box,
 )
 

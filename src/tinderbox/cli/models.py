@@ -89,8 +89,9 @@ def show(model: str, as_json: bool) -> None:
 @click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="Print what was freed as JSON.")
 def rm(model: str, as_json: bool) -> None:
-    """Remove MODEL from the store. A loaded model is not removed."""
+    """Remove MODEL from the store, and the saved caches of its conversations. A loaded model is not removed."""
     from tinderbox.client import find_box
+    from tinderbox.engines.caches import forget_removed
     from tinderbox.errors import BoxNotRunning
     from tinderbox.models.store import Store
 
@@ -100,7 +101,7 @@ def rm(model: str, as_json: bool) -> None:
         with find_box(home_folder()) as box:
             freed = int(box.remove(name)["freed"])
     except BoxNotRunning:
-        freed = store.remove(name)
+        freed = store.remove(name) + forget_removed(store)
     click.echo(
         _as_json({"removed": name, "freed": freed}) if as_json else f"{name} is gone: {format_bytes(freed)} freed."
     )

@@ -48,6 +48,7 @@ def _parameters(wanted: dict[str, Any]) -> Any:
     if not wanted["embeds_only"]:
         p.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     p.cache_ram_mib = 0  # no cache grows outside what was granted
+    p.slot_save_path = wanted["saves"]
     p.hostnames = [wanted["socket"]]
     p.api_keys = [wanted["secret"]]
     p.endpoint_metrics = True
@@ -62,6 +63,7 @@ def main() -> None:
     resource.setrlimit(
         resource.RLIMIT_CORE, (0, 0)
     )  # what a crash would write is all of a model, and what was said to it
+    os.umask(0o077)  # what it writes is what people said to it
     wanted = json.loads(sys.stdin.readline())
     _die_with_parent(wanted["parent"])
     import xllamacpp

@@ -13,7 +13,8 @@ from tinderbox.units import Bytes
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a model is put to work: `context` in tokens for each of the `parallel` slots, `threads` of the processor,
-    `ubatch` tokens of a prompt computed at once, `granted` the memory that its lease says (None: it has no limit)."""
+    `ubatch` tokens of a prompt computed at once, `granted` the memory that its lease says (None: it has no limit),
+    `content` the checksum of its files (None: unknown)."""
 
     name: str
     path: Path
@@ -23,6 +24,7 @@ class Settings:
     ubatch: int = 512
     embeds_only: bool = False
     granted: Bytes | None = None
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

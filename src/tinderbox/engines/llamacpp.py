@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import secrets
 import sys
 from collections import deque
+from dataclasses import asdict
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
+from tinderbox.engines.caches import Caches, Shelf
 from tinderbox.engines.engine import Reply, Settings
 from tinderbox.engines.limits import Limit
+from tinderbox.engines.slots import restore_slots, save_slots
 from tinderbox.engines.wire import ask
 from tinderbox.errors import EngineFailed
 from tinderbox.plan import settings as plan
@@ -24,6 +30,9 @@ _LAST_WORDS = 40  # lines of the child's log that are kept for an error message
 # asleep, they keep five times the speed (docs/log.md).
 _PATIENT = {"OMP_WAIT_POLICY": "passive"}
 _END_PATIENCE = 5.0  # seconds between asking a child to end and ending it
+# Settings that leave the cache of a conversation as it is; any other one changes it, also one that is yet to come.
+_SAME_CACHE = {"name", "path", "threads", "ubatch", "granted", "content"}
+_log = logging.getLogger(__name__)
 
 
 def as_planned(settings: Settings) -> plan.Settings:
@@ -36,13 +45,30 @@ def as_planned(settings: Settings) -> plan.Settings:
     )
 
 
+def shelf_of(settings: Settings, caches: Caches | None) -> Shelf | None:
+    """Where a model's conversations are saved; None where they are not: a file outside the store can change unseen, and
+    an encoder reads each text whole."""
+    if caches is None or not caches.limit or settings.content is None or settings.embeds_only:
+        return None
+    kept = {key: value for key, value in asdict(settings).items() if key not in _SAME_CACHE}
+    return caches.shelf(settings.content, {"engine": f"xllamacpp {version('xllamacpp')}", **kept})
+
+
 class LlamaCpp:
     """An `Engine`. `sockets` is a folder that only this user can enter; `log` takes the child's words; `limit` ends the
-    child if it holds more than it was granted."""
+    child if it holds more than it was granted; `caches` keeps the conversations while it is not loaded."""
 
-    def __init__(self, settings: Settings, sockets: Path, log: Path, limit: Limit | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sockets: Path,
+        log: Path,
+        limit: Limit | None = None,
+        caches: Caches | None = None,
+    ) -> None:
         self._settings = settings
         self._limit = limit
+        self.shelf = shelf_of(settings, caches)
         self.socket = str(sockets / f"{secrets.token_hex(8)}.sock")
         self.secret = secrets.token_urlsafe(32)
         self._log = log
@@ -50,8 +76,21 @@ class LlamaCpp:
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._listener: asyncio.Task[None] | None = None
         self._loaded = False
+        self._closing = False
+        self._ask = partial(ask, self.socket, self.secret, reason=self._reason)
 
     async def load(self) -> None:
+        await self._start()
+        if self.shelf is None:
+            return
+        try:
+            await restore_slots(self._ask, self.shelf, self._settings.parallel)
+        except (EngineFailed, OSError) as error:
+            _log.warning("%s: saved conversations could not be restored: %s", self._settings.name, error)
+            await self._start_without(self.shelf)
+
+    async def _start(self) -> None:
+        self._loaded = False
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -67,8 +106,10 @@ class LlamaCpp:
         if self._limit:
             self._limit.hold(process)
         try:
+            if self._closing:  # before there was a process to end
+                raise EngineFailed(f"{self._settings.name} was stopped while it loaded.")
             first = await self._introduce(process)
-            answer = json.loads(first) if first else {}
+            answer = json.loads(first) if first.startswith(b"{") else {}  # a crash may tell its story here
             if "address" not in answer:
                 await process.wait()
                 await self._listener
@@ -82,7 +123,7 @@ class LlamaCpp:
 
     async def reply(self, path: str, body: bytes) -> Reply:
         try:
-            return await ask(self.socket, self.secret, path, body, self._reason)
+            return await self._ask(path, body)
         except EngineFailed as error:
             raise self._reason() or EngineFailed(
                 f"{self._settings.name}: {error.what}", " ".join(self._errors())
@@ -105,6 +146,30 @@ class LlamaCpp:
             await self._process.wait()
 
     async def close(self) -> None:
+        self._closing = True
+        await self._end(hears=self._loaded and await self._save())
+
+    async def _start_without(self, shelf: Shelf) -> None:
+        """Begin anew after a save that the engine could not bear: no save may keep a model from coming back."""
+        if self._closing:
+            raise EngineFailed(f"{self._settings.name} was stopped while it loaded.")
+        for save in await asyncio.to_thread(shelf.saves):
+            shelf.drop(save, "the engine failed on it, or on one beside it")
+        await self._end(hears=False)
+        await self._start()
+
+    async def _save(self) -> bool:
+        """Save the conversations; False where the child does not hear us any more."""
+        if self.shelf is None or self._process is None or self._process.returncode is not None:
+            return True
+        try:
+            await save_slots(self._ask, self.shelf)
+        except (EngineFailed, OSError, TimeoutError) as error:
+            _log.warning("%s: conversations were not saved: %s", self._settings.name, error or "it took too long")
+            return not isinstance(error, TimeoutError)
+        return True
+
+    async def _end(self, *, hears: bool) -> None:
         process = self._process
         if process is None:
             return
@@ -113,7 +178,7 @@ class LlamaCpp:
                 process.stdin.close()
             try:
                 # While it loads, the binding holds the child's interpreter: it cannot hear us, so there is no asking.
-                async with asyncio.timeout(_END_PATIENCE if self._loaded else 0):
+                async with asyncio.timeout(_END_PATIENCE if hears else 0):
                     await process.wait()
             except TimeoutError:
                 process.kill()
@@ -144,6 +209,7 @@ class LlamaCpp:
             "embeds_only": settings.embeds_only,
             "socket": self.socket,
             "secret": self.secret,
+            "saves": f"{self.shelf.folder}/" if self.shelf else "",
         }
         try:
             process.stdin.write(json.dumps(wanted).encode() + b"\n")

@@ -47,6 +47,15 @@ class Stored:
     def path(self) -> Path:
         return self.files[0]
 
+    @property
+    def content(self) -> str | None:
+        """One checksum for all of its files; None for a file that is not in the store."""
+        if self.sha256 is None or len(self.files) == 1:
+            return self.sha256
+        import hashlib
+
+        return hashlib.sha256("".join(str(file.readlink()) for file in self.files).encode()).hexdigest()
+
     def card(self) -> Card:
         """What the header says. Raises BadModelFile."""
         return _read_card(self.path, self.path.stat().st_mtime_ns)

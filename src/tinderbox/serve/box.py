@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from tinderbox import __version__
+from tinderbox.engines.caches import forget_removed
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import Conflict, TinderboxError
 from tinderbox.memory import Lease
@@ -53,7 +54,8 @@ def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float) -> AP
         stored = store.find(name)
         if any(lease.holder == stored.name for lease in pool.leases()):
             raise Conflict(f"{stored.name} is loaded.", f"Stop it first: tinderbox stop {stored.name}")
-        return {"removed": stored.name, "freed": await asyncio.to_thread(store.remove, stored.name)}
+        freed = await asyncio.to_thread(store.remove, stored.name) + await asyncio.to_thread(forget_removed, store)
+        return {"removed": stored.name, "freed": freed}
 
     @router.get("/ps")
     async def ps() -> dict[str, Any]:
