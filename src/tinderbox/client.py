@@ -6,11 +6,15 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from tinderbox.errors import BoxNotRunning, DoesNotFit, NotFound, TinderboxError
+from tinderbox.errors import BoxNotRunning, DoesNotFit, KeyNeeded, NotAllowed, NotFound, TinderboxError
+from tinderbox.keys import own_key_file
+
+if TYPE_CHECKING:
+    import ssl
 
 _NO_LIMIT = httpx2.Timeout(10, read=None)  # a load or an answer takes as long as it takes
 
@@ -21,9 +25,18 @@ class Client:
     Raises BoxNotRunning when nobody answers there, and the box's own errors as they are in our tree.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, key: str = "", certificate: str | None = None) -> None:
+        """`certificate` (PEM) is the only one that is trusted where it is given, under whatever name it was made for;
+        without it those of the system."""
         self.address = address
-        self._http = httpx2.Client(base_url=address, timeout=_NO_LIMIT, trust_env=False)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx2.Client(
+            base_url=address,
+            timeout=_NO_LIMIT,
+            trust_env=False,
+            headers=headers,
+            verify=_trusting(certificate) if certificate else True,
+        )
 
     def __enter__(self) -> Client:
         return self
@@ -98,10 +111,22 @@ class Client:
 def find_box(home: Path) -> Client:
     """A client of the box that runs on this home folder. Raises BoxNotRunning where none does."""
     try:
-        address = json.loads((home / "box.json").read_text())["address"]
+        written = json.loads((home / "box.json").read_text())
+        address, certificate = written["address"], written.get("certificate")
+        key = own_key_file(home).read_text()
     except (OSError, ValueError, KeyError) as error:
         raise BoxNotRunning(f"No box runs on {home}.", "Start it with: tinderbox up") from error
-    return Client(address)
+    return Client(address, key, certificate)
+
+
+def _trusting(certificate: str) -> ssl.SSLContext:
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # it is this very certificate or none
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=certificate)
+    return context
 
 
 def _as_error(response: httpx2.Response) -> TinderboxError:
@@ -110,5 +135,10 @@ def _as_error(response: httpx2.Response) -> TinderboxError:
         message, code = error["message"], error["code"]
     except (ValueError, KeyError, TypeError):
         return TinderboxError(f"The box answered with status {response.status_code}.")
-    kinds = {"model_not_found": NotFound, "does_not_fit": DoesNotFit}
+    kinds = {
+        "model_not_found": NotFound,
+        "does_not_fit": DoesNotFit,
+        "invalid_api_key": KeyNeeded,
+        "forbidden": NotAllowed,
+    }
     return kinds.get(code, TinderboxError)(message)

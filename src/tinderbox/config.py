@@ -27,6 +27,9 @@ class Config:
     `context` is in tokens for each of the `parallel` requests that a model answers at once; `memory` caps what the box
     may use (None: what the machine has); `drain` is how many seconds running answers get to end when the box stops;
     `threads` None means one a physical core; `caches` is what saved conversations may take of the disk (0: none).
+    `cert` and `cert_key` are the files of TLS; `behind_proxy` says that a proxy does it. `allow_hosts` are names under
+    which the box is reached, `allow_origins` pages of others that may use it, `allow_fetch` hosts, addresses and
+    networks of one's own that a request may have a model fetched from.
     """
 
     home: Path
@@ -38,16 +41,27 @@ class Config:
     memory: Bytes | None = None
     drain: float = 30.0
     caches: Bytes = 8 * GiB
+    cert: Path | None = None
+    cert_key: Path | None = None
+    behind_proxy: bool = False
+    allow_hosts: tuple[str, ...] = ()
+    allow_origins: tuple[str, ...] = ()
+    allow_fetch: tuple[str, ...] = ()
     origins: tuple[tuple[str, Origin], ...] = ()
 
     @property
     def address(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self.cert else 'http'}://{host}:{self.port}"
 
     @property
     def is_loopback(self) -> bool:
         return self.host in {"127.0.0.1", "::1", "localhost"}
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether anybody but this machine can speak to the box."""
+        return self.behind_proxy or not self.is_loopback
 
     def origin(self, key: str) -> Origin:
         return dict(self.origins).get(key, "default")
@@ -81,6 +95,27 @@ def _host(value: object) -> str:
     return value
 
 
+def _path(value: object) -> Path:
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError("a path is wanted")
+    return Path(value).expanduser().absolute()
+
+
+def _yes(value: object) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if str(value).lower() not in words:
+        raise ValueError("true or false is wanted")
+    return words[str(value).lower()]
+
+
+def _words(value: object) -> tuple[str, ...]:
+    """A list of the file, or words with commas between them."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("a list of words is wanted")
+    return tuple(word for part in parts if (word := part.strip()))
+
+
 _READ: Mapping[str, Callable[[Any], object]] = {
     "host": _host,
     "port": _whole(0, 65535),
@@ -90,6 +125,12 @@ _READ: Mapping[str, Callable[[Any], object]] = {
     "memory": _bytes,
     "drain": _seconds,
     "caches": _bytes,
+    "cert": _path,
+    "cert_key": _path,
+    "behind_proxy": _yes,
+    "allow_hosts": _words,
+    "allow_origins": _words,
+    "allow_fetch": _words,
 }
 
 

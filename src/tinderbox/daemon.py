@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from tinderbox.engines.limits import WATCHED, Limit
 from tinderbox.engines.llamacpp import LlamaCpp, as_planned
 from tinderbox.engines.pool import Order, Pool
 from tinderbox.errors import Conflict, TinderboxError, WrongUsage
+from tinderbox.keys import own_key, read_keys
 from tinderbox.learning import Load, Timings, correct_load, learn_load, learn_runs, runs_of
 from tinderbox.machine.probe import probe
 from tinderbox.memory import Lease, read_room
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from tinderbox.models.card import Card
+    from tinderbox.serve.keys import Keyring
 
 ENGINE = "llama.cpp"
 
@@ -133,19 +136,21 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
     Raises Conflict when the home or the port is taken, WrongUsage for an address that needs a key, and what went wrong
     with `load_first`.
     """
-    if not config.is_loopback:
-        raise WrongUsage(
-            f"{config.host} can be reached from other machines, and this version has no keys yet.",
-            "Leave --host at 127.0.0.1, and reach it through an SSH tunnel.",
-        )
-    with _home_lock(config.home), _sockets() as sockets, _listen(config) as listener, grounds() as held:
+    check_reach(config)
+    with (
+        _home_lock(config.home),
+        _sockets() as sockets,
+        _listen(config) as listener,
+        grounds() as held,
+        own_key(config.home) as own,
+    ):
         store = Store(config.home)
         pool = make_pool(config, store, sockets, held)
         lessons = Lessons(config.home, pool, store)
         stopping = asyncio.Event()
         try:
             first = asyncio.create_task(_load_first(pool, load_first, stopping))
-            await _serve(config, pool, lessons, listener, stopping, ready)
+            await _serve(config, own, pool, lessons, listener, stopping, ready)
             await first
         finally:
             await pool.close()
@@ -165,6 +170,7 @@ async def _load_first(pool: Pool, name: str | None, stopping: asyncio.Event) -> 
 
 async def _serve(
     config: Config,
+    own: str,
     pool: Pool,
     lessons: Lessons,
     listener: socket.socket,
@@ -174,14 +180,14 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     # FastAPI takes longer to import than a small model to load: in a thread, so that the first child can start now.
-    server = await asyncio.to_thread(_make_server, config, pool, lessons, stopping)
+    server, ring = await asyncio.to_thread(_make_server, config, own, pool, lessons, stopping)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn has a flag, no event)
         await asyncio.sleep(0.005)
     written = config.home / "box.json"
-    host, port = listener.getsockname()[:2]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    _write(written, {"pid": os.getpid(), "address": address})
+    address = own_address(config, listener)
+    certificate = read_certificate(config.cert) if config.cert else None
+    _write(written, {"pid": os.getpid(), "address": address, "certificate": certificate})
     try:
         if ready:
             ready(address)
@@ -190,32 +196,53 @@ async def _serve(
         written.unlink(missing_ok=True)
         server.should_exit = True
         await serving
+        await ring.write()
 
 
-def _make_server(config: Config, pool: Pool, lessons: Lessons, stopping: asyncio.Event) -> uvicorn.Server:
-    import uvicorn
-
+def _make_server(
+    config: Config, own: str, pool: Pool, lessons: Lessons, stopping: asyncio.Event
+) -> tuple[uvicorn.Server, Keyring]:
+    from tinderbox.serve.access import make_access
     from tinderbox.serve.app import make_app
+    from tinderbox.serve.server import make_server
     from tinderbox.web.page import page_routes
 
-    class Server(uvicorn.Server):
-        @contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield  # signals are ours: they set `stopping`, so that streams without an end can end
+    store, access = Store(config.home), make_access(config, own)
+    app = make_app(pool, store, stopping, drain=config.drain, page=page_routes(), heard=lessons.hear, access=access)
+    return make_server(app, config), access.ring
 
-    app = make_app(pool, Store(config.home), stopping, drain=config.drain, page=page_routes(), heard=lessons.hear)
-    return Server(
-        uvicorn.Config(
-            app,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=max(1, round(config.drain)),
+
+def check_reach(config: Config) -> None:
+    """Raises WrongUsage where others could reach the box and what keeps them out is missing."""
+    if not config.is_reachable:
+        return
+    missing = []
+    if not any(key.state(datetime.now(UTC)) == "valid" for key in read_keys(config.home)):
+        missing.append("a key (tinderbox key create NAME)")
+    if config.cert is None and not config.behind_proxy:
+        missing.append("TLS (--cert FILE --key FILE, or --behind-proxy where a proxy does it)")
+    if missing:
+        raise WrongUsage(
+            f"{config.host} can be reached by others, and {' and '.join(missing)} is missing.",
+            "Or leave --host at 127.0.0.1 and reach it through an SSH tunnel.",
         )
-    )
+
+
+def own_address(config: Config, listener: socket.socket) -> str:
+    """Where this machine's own programs reach the box."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (not bound to here)
+    return f"{'https' if config.cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def read_certificate(path: Path) -> str:
+    """The box's own certificate, first in the file of its chain: what the command line trusts, and nothing else."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    try:
+        text = path.read_text()
+        return text[text.index(begin) : text.index(end) + len(end)] + "\n"
+    except (OSError, ValueError) as error:
+        raise WrongUsage(f"{path} is no certificate: {error}.", "Name a file in PEM form with --cert.") from error
 
 
 def _write(path: Path, value: object) -> None:

@@ -6,6 +6,7 @@ TinderboxError
 │   ├── PromptTooLong    more tokens than the context holds
 │   ├── WrongMethod      a path that is not asked in that way (HTTP 405)
 │   └── TooLarge         more bytes than a body may have (HTTP 413)
+├── KeyNeeded            no key, or none that is valid (HTTP 401)
 ├── NotAllowed           not with this key, or not from there (HTTP 403)
 ├── NotFound             no such model, job, file ... with the nearest names (HTTP 404)
 │   └── NoSuchPath       nothing is served there
@@ -14,6 +15,7 @@ TinderboxError
 ├── BoxNotRunning        a command that needs the box found none (exit status 4)
 ├── Conflict             somebody else holds it: the port, the home folder, a model in use (HTTP 409)
 ├── Unavailable          not now; try again later (HTTP 503, Retry-After)
+│   └── LimitReached     a key has used up what it may (HTTP 429, Retry-After)
 ├── EngineFailed         the engine's process died or could not load (HTTP 502)
 └── DownloadFailed       a download that ended early, did not verify, or found no room
 """
@@ -62,6 +64,10 @@ class TooLarge(BadRequest):
     pass
 
 
+class KeyNeeded(TinderboxError):
+    pass
+
+
 class NotAllowed(TinderboxError):
     pass
 
@@ -96,6 +102,10 @@ class Unavailable(TinderboxError):
     def __init__(self, what: str, remedy: str = "", retry_after: int = 5) -> None:
         super().__init__(what, remedy)
         self.retry_after = retry_after
+
+
+class LimitReached(Unavailable):
+    pass
 
 
 class EngineFailed(TinderboxError):

@@ -61,7 +61,7 @@ def test_an_error_shows_no_traceback_without_debug(tmp_path: Path) -> None:
 def test_an_address_that_others_can_reach_is_refused_without_a_key(tmp_path: Path) -> None:
     done = tinderbox(tmp_path, "up", "--host", "0.0.0.0")
 
-    assert (done.returncode, "can be reached from other machines" in done.stderr) == (2, True)
+    assert (done.returncode, "can be reached by others" in done.stderr) == (2, True)
 
 
 def test_a_wrong_setting_is_wrong_usage(tmp_path: Path) -> None:

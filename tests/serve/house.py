@@ -12,11 +12,13 @@ from tinderbox.engines.engine import Settings
 from tinderbox.engines.pool import Order, Pool
 from tinderbox.memory import make_room
 from tinderbox.models.store import Store
+from tinderbox.serve.access import Access
 from tinderbox.serve.app import make_app
 from tinderbox.units import GB, MB
+from tinderbox.web import page_routes
 
 
-def make_house(home: Path) -> FastAPI:
+def make_house(home: Path, access: Access | None = None) -> FastAPI:
     """An app whose store holds `echo:1b` and `unloadable:1b`, both answered by echoes."""
     store = Store(home)
     for name in ("echo:1b", "unloadable:1b"):
@@ -29,4 +31,4 @@ def make_house(home: Path) -> FastAPI:
         return Order(replace(base, name=store.find(name).name), predicted=MB)
 
     pool = Pool(order, Echo, lambda leases: make_room(8 * GB, 8 * GB, 6 * GB, leases, pressure=None))
-    return make_app(pool, store, asyncio.Event(), drain=1, page=[])
+    return make_app(pool, store, asyncio.Event(), drain=1, page=page_routes(), access=access)

@@ -25,9 +25,17 @@ _START_PATIENCE = 60.0  # seconds that a detached box gets to listen
 _STOP_GRACE = 10.0  # seconds beyond the drain
 
 
+def _given(context: click.Context, option: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...] | None:
+    return words or None  # none given: what the file says holds
+
+
 @click.command(epilog="Example: tinderbox up --detach --model smollm2:135m")
 @click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="The port to listen on; 0 takes a free one.  [default: 8910]")
+@click.option("--cert", help="The file of a certificate, for TLS; its private key with --key.")
+@click.option("--key", "cert_key", help="The file of the certificate's private key.")
+@click.option("--behind-proxy", is_flag=True, default=None, help="Others reach it through a proxy that does TLS.")
+@click.option("--allow-host", "allow_hosts", multiple=True, help="A name under which it is reached.", callback=_given)
 @click.option("--model", help="Load this model at once.")
 @click.option("--context", type=int, help="Tokens of context for each request.  [default: 8192]")
 @click.option("--parallel", type=int, help="Requests a model answers at once.  [default: 4]")
@@ -155,9 +163,9 @@ class _Question:
             raise self._failure
 
     def _talk(self, address: str) -> None:
-        from tinderbox.client import Client
+        from tinderbox.client import find_box
 
-        with Client(address) as box:
+        with find_box(self._config.home) as box:
             try:
                 self._ask(box)
             except TinderboxError as error:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "boxes": ("machine", "List the boxes that can be planned for, or compare them."),
     "machine": ("machine", "Say what this machine is; --measure measures it."),
     "bench": ("bench", "Measure a model beside what was predicted for it."),
+    "key": ("keys", "Make, list and revoke keys: who else may use the box."),
     "doctor": ("doctor", "Find what is wrong with this machine or install."),
 }
 

@@ -7,15 +7,35 @@ quantisation), `https://…/x.gguf` anywhere, and a path to a `.gguf` file on th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinderbox.errors import WrongUsage
+from tinderbox.errors import NotAllowed, WrongUsage
 
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _CATALOGUE = re.compile(rf"({_WORD})(?::({_WORD}))?")
 _HUB = re.compile(rf"hf:({_WORD}/{_WORD})(?::(.+))?")
 _FORMS = "Write smollm2:135m, hf:ORG/REPO, hf:ORG/REPO:Q4_K_M, https://…/x.gguf or a path to a .gguf file."
+
+# A variable of the context and no argument: it must hold on every way from a request to a file, new ones too.
+_paths_allowed: ContextVar[bool] = ContextVar("paths_allowed", default=True)
+
+
+@contextmanager
+def without_paths() -> Iterator[None]:
+    """For whoever asks from elsewhere: inside, no name means a file of this machine."""
+    before = _paths_allowed.set(False)
+    try:
+        yield
+    finally:
+        _paths_allowed.reset(before)
+
+
+def paths_allowed() -> bool:
+    return _paths_allowed.get()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +98,10 @@ def parse(text: str) -> Name:
     if "://" in text:
         raise WrongUsage(f"'{text}' has no scheme that is known here.", _FORMS)
     if text.endswith(".gguf"):  # nothing else: a name that a client sends must not read other files
+        if not paths_allowed():
+            raise NotAllowed(
+                "A path can be named only on the box's own machine.", "Name a model of the store; see /v1/models."
+            )
         return FileName(Path(text).expanduser())
     if match := _CATALOGUE.fullmatch(text):
         return CatalogueName(match[1].lower(), match[2].lower() if match[2] else None)

@@ -17,8 +17,9 @@ from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest, NoSuchPath, TinderboxError, WrongMethod, did_you_mean
 from tinderbox.models.store import Store
 from tinderbox.planning import Planner
+from tinderbox.serve.access import Access, close_to_others
 from tinderbox.serve.box import Stopping, box_routes
-from tinderbox.serve.guard import Guard
+from tinderbox.serve.keys import Keyring
 from tinderbox.serve.openai import openai_routes
 from tinderbox.serve.plan import held_by, plan_routes
 from tinderbox.serve.relay import Heard
@@ -33,9 +34,11 @@ def make_app(
     drain: float,
     page: list[BaseRoute],
     heard: Heard | None = None,
+    access: Access | None = None,
 ) -> FastAPI:
     """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get;
-    `heard` is told how fast answers came."""
+    `heard` is told how fast answers came; `access` says who may ask, by default whoever is on this machine."""
+    access = access or Access(Keyring(store.home))
     handlers: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
         TinderboxError: _handle_ours,
         RequestValidationError: _handle_invalid,
@@ -47,7 +50,7 @@ def make_app(
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))
     app.add_api_route("/healthz", _healthz, tags=["Health"])
     app.routes.extend(page)
-    app.add_middleware(Guard)
+    close_to_others(app, access)
     return app
 
 

@@ -2,41 +2,92 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tinderbox.errors import NotAllowed, TinderboxError, TooLarge
+from tinderbox.errors import NotAllowed, TinderboxError, TooLarge, Unavailable
 from tinderbox.serve.shapes import error_response
 
 LARGEST_BODY = 32_000_000  # bytes
+MOST_AT_ONCE = 1024  # requests that are being answered or wait for it
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class Guard:
-    """Lets a request through if its Host is ours, and its Origin, where a browser sends one, is that Host."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a body may take: seconds for each piece of it, and for the whole."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] = frozenset()) -> None:
+    piece: float = 20.0
+    whole: float = 300.0
+
+
+class Guard:
+    """Lets a request through if its Host is ours, and its Origin, where a browser sends one, is that Host.
+
+    `hosts` are names under which the box is reached besides loopback's, `origins` pages of others that may use it.
+    With `elsewhere`, the address that a connection came in on is a Host of ours too: an address cannot be rebound.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        *,
+        elsewhere: bool = False,
+        patience: Patience = Patience(),
+        most_at_once: int = MOST_AT_ONCE,
+    ) -> None:
         self._app = app
-        self._hosts = _LOOPBACK | hosts
+        self._hosts = _LOOPBACK | {host.lower() for host in hosts}
+        self._origins = frozenset(origins)
+        self._elsewhere = elsewhere
+        self._patience = patience
+        self._most_at_once = most_at_once
+        self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        try:
+            self._check(scope)
+        except TinderboxError as error:
+            response = error_response(scope, error)
+            response.headers["Connection"] = "close"  # what it goes on to send is not read
+            await response(scope, receive, send)
+            return
+        self._open += 1
+        try:
+            await self._app(scope, _bounded(receive, self._patience), send)
+        finally:
+            self._open -= 1
+
+    def _check(self, scope: Scope) -> None:
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1")
         origin = headers.get(b"origin", b"").decode("latin-1")
         if int(headers.get(b"content-length", b"0") or 0) > LARGEST_BODY:
-            refusal: TinderboxError = TooLarge("The body is larger than 32 MB.", "Send less at once.")
-        elif host_name(host) not in self._hosts:
-            refusal = NotAllowed(f"The host '{host[:100]}' is not this box's.", "Speak to it as localhost.")
-        elif origin and urlsplit(origin).netloc != host:
-            refusal = NotAllowed(f"Pages of {origin[:100]} may not use this box.", "Open the box's own page.")
-        else:
-            await self._app(scope, _bounded(receive), send)
-            return
-        await error_response(scope, refusal)(scope, receive, send)
+            raise TooLarge("The body is larger than 32 MB.", "Send less at once.")
+        if not self._is_ours(host_name(host), scope):
+            raise NotAllowed(
+                f"The host '{host[:100]}' is not this box's.",
+                "Speak to it as localhost, or start it with --allow-host NAME.",
+            )
+        if origin and origin not in self._origins and _netloc(origin) != host:
+            raise NotAllowed(
+                f"Pages of {origin[:100]} may not use this box.", "Open the box's own page, or set allow_origins."
+            )
+        if self._open >= self._most_at_once:
+            raise Unavailable("The box has as many requests as it can hold.", "Try again in a moment.", retry_after=2)
+
+    def _is_ours(self, name: str, scope: Scope) -> bool:
+        return name in self._hosts or (self._elsewhere and is_same_address(name, (scope.get("server") or ("",))[0]))
 
 
 def host_name(host: str) -> str:
@@ -47,14 +98,38 @@ def host_name(host: str) -> str:
         return ""
 
 
-def _bounded(receive: Receive) -> Receive:
-    """The same, but a body that was not announced and grows too large is cut off as if its sender had gone."""
-    left = LARGEST_BODY
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def is_same_address(one: str, other: str) -> bool:
+    try:
+        return ipaddress.ip_address(one) == ipaddress.ip_address(other.removeprefix("::ffff:"))
+    except ValueError:
+        return False
+
+
+def _bounded(receive: Receive, patience: Patience) -> Receive:
+    """The same, but a body that grows too large, or comes too slowly, is cut off as if its sender had gone."""
+    left, more = LARGEST_BODY, True
+    deadline: float | None = None
 
     async def receive_bounded() -> Message:
-        nonlocal left
-        message = await receive()
+        nonlocal left, more, deadline
+        if not more:
+            return await receive()
+        now = asyncio.get_running_loop().time()
+        deadline = deadline or now + patience.whole
+        try:
+            async with asyncio.timeout_at(min(deadline, now + patience.piece)):
+                message = await receive()
+        except TimeoutError:
+            return {"type": "http.disconnect"}
         left -= len(message.get("body", b""))
+        more = message.get("more_body", False)
         return message if left >= 0 else {"type": "http.disconnect"}
 
     return receive_bounded

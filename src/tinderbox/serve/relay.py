@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,11 +16,13 @@ from tinderbox.engines.engine import Reply
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest, EngineFailed, PromptTooLong, TinderboxError, Unavailable
 from tinderbox.learning import Timings
+from tinderbox.serve.caller import Caller, caller_of
 from tinderbox.serve.delta import Delta, Deltas, StreamFailed
 
 _TRIES = 2  # an engine that dies before its first word is asked once more, anew
 _MOURNING = 2.0  # seconds until the pool knows that an engine has ended
 _LONGEST_TOKEN = 64  # bytes; no text is read in fewer tokens than that
+_TOTAL = re.compile(rb'"total_tokens":\s*(\d{1,12})')
 Heard = Callable[[Timings], None]
 _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 
@@ -72,7 +75,7 @@ class Relay(Response):
         self._as_event = as_event
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = asyncio.create_task(self._answer(send))
+        answer = asyncio.create_task(self._answer(send, caller_of(scope)))
         gone = asyncio.create_task(_disconnected(receive))
         try:
             await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -86,7 +89,7 @@ class Relay(Response):
             if not answer.cancelled():
                 raise
 
-    async def _answer(self, send: Send) -> None:
+    async def _answer(self, send: Send, caller: Caller | None) -> None:
         sent = _Sent(send, self._with)
         try:
             await self._ask(sent)
@@ -94,6 +97,9 @@ class Relay(Response):
             if not sent.started:
                 raise
             await sent.end(b"\n\n" * sent.is_cut + self._as_event(error))
+        finally:
+            if caller is not None:
+                caller.spend(sent.tokens(len(self._body)))
 
     async def _ask(self, sent: _Sent) -> None:
         for tries_left in reversed(range(_TRIES)):
@@ -119,6 +125,7 @@ class Relay(Response):
                 whole = b"".join([piece async for piece in reply.body])
                 if reply.status >= 400:
                     raise _as_error(reply.status, whole)
+                sent.hear(whole)
                 await sent.whole(reply.content_type, whole, reply.status)
             elif self._translation:
                 await _translate(reply, self._translation, sent)
@@ -163,6 +170,7 @@ class _Sent:
         self._send = send
         self._headers = headers
         self._heard = self._heard_before = b""
+        self._pieces = 0
         self.started = False
         self.spoke = False  # a word of the answer was heard: from here on, nothing is asked anew
         self.is_cut = False  # the last event was left in the middle
@@ -174,6 +182,11 @@ class _Sent:
 
     def hear(self, piece: bytes) -> None:
         self._heard_before, self._heard = self._heard, piece
+        self._pieces += 1
+
+    def tokens(self, asked: int) -> int:
+        """Read and written for this answer. Of one that was cut each piece counts, and four of the `asked` bytes."""
+        return count_tokens(self.tail) or (self._pieces + asked // 4 if self._pieces else 0)
 
     async def piece(self, content_type: str, piece: bytes) -> None:
         if not self.started:
@@ -212,6 +225,14 @@ def read_timings(model: str, tail: bytes, *, alone: bool) -> Timings | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def count_tokens(tail: bytes) -> int | None:
+    """What an answer took, by the engine's `usage` or `timings` in its last bytes; None where it says neither."""
+    if totals := _TOTAL.findall(tail):
+        return int(totals[-1])
+    timings = read_timings("", tail, alone=False)
+    return timings.read + timings.cached + timings.generated if timings else None
 
 
 def _check_length(size: int, context: int | None) -> None:

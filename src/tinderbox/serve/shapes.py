@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import Scope
 
-from tinderbox.errors import TinderboxError, Unavailable
+from tinderbox.errors import KeyNeeded, TinderboxError, Unavailable
 from tinderbox.serve.openai import error_body, error_status
 
 Shape = Callable[[TinderboxError, int], dict[str, Any]]
@@ -54,6 +54,8 @@ def error_response(scope: Scope, error: TinderboxError) -> JSONResponse:
     headers = {"request-id": body["request_id"]} if "request_id" in body else {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, KeyNeeded):
+        headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body, status, headers)
 
 

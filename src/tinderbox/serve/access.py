@@ -1,0 +1,47 @@
+"""`Access`: who may speak to the box, as it was configured, and what stands before its routes for that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.middleware.cors import CORSMiddleware
+
+from tinderbox.config import Config
+from tinderbox.serve.guard import Guard
+from tinderbox.serve.keys import Door, Keyring
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+_TOLD = [f"x-ratelimit-{part}-{what}" for part in ("limit", "remaining", "reset") for what in ("requests", "tokens")]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`hosts` and `origins` as in `Guard`; `elsewhere` where the box listens on more than loopback."""
+
+    ring: Keyring
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    elsewhere: bool = False
+
+
+def make_access(config: Config, own: str) -> Access:
+    """`own` is the key of this home's command line."""
+    ring = Keyring(config.home, own=own, closed=config.is_reachable)
+    return Access(ring, config.allow_hosts, config.allow_origins, elsewhere=config.is_reachable)
+
+
+def close_to_others(app: Starlette, access: Access) -> None:
+    """From outside to inside: the guard, CORS for pages that were named, and the door."""
+    app.add_middleware(Door, ring=access.ring)
+    if access.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(access.origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["retry-after", *_TOLD],
+        )
+    app.add_middleware(Guard, hosts=access.hosts, origins=access.origins, elsewhere=access.elsewhere)

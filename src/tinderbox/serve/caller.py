@@ -1,0 +1,42 @@
+"""`Caller`: who was let in with a request, as the routes see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from tinderbox.errors import NotAllowed
+from tinderbox.keys import Key, Limits
+from tinderbox.serve.limits import Allowance
+from tinderbox.serve.scopes import scopes_of
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the holder of `key`, or, where it is None, the person at this machine, who may do everything."""
+
+    key: Key | None
+    allowance: Allowance
+    spend: Callable[[int], None] = lambda _: None
+
+    @property
+    def limits(self) -> Limits:
+        return self.key.limits if self.key else Limits()
+
+    def check(self, method: str, path: str) -> None:
+        """Raises NotAllowed where the key's scopes do not open the route."""
+        wanted = scopes_of(method, path)
+        if self.key is not None and not self.key.allows(wanted):
+            raise NotAllowed(
+                f"{method} {path[:100]} needs a key with the scope {' or '.join(sorted(wanted))}; this one has "
+                f"{', '.join(sorted(self.key.scopes))}.",
+                "Make another with: tinderbox key create NAME --scope SCOPE",
+            )
+
+
+def caller_of(scope: Scope) -> Caller | None:
+    """Who was let in with this request; None where nobody had to be."""
+    caller = scope.get("state", {}).get("caller")
+    return caller if isinstance(caller, Caller) else None
