@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.serve.house import make_house
+from tests.serve.leaving import pieces_sent_to_one_who_leaves
 
 CHAT = {"model": "echo:1b", "messages": [{"role": "user", "content": "say this back"}]}
 
@@ -148,25 +149,8 @@ def test_the_models_of_the_store_are_listed(client: TestClient) -> None:
 
 
 def test_a_client_that_goes_away_ends_its_answer(tmp_path: Path) -> None:
-    house = make_house(tmp_path)
+    endless = CHAT | {"stream": True, "messages": [{"role": "user", "content": "word " * 1000}]}
 
-    async def leave_after_the_first_event() -> None:
-        inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        endless = CHAT | {"stream": True, "messages": [{"role": "user", "content": "word " * 1000}]}
-        inbox.put_nowait({"type": "http.request", "body": json.dumps(endless).encode()})
-        sent = 0
+    sent = asyncio.run(pieces_sent_to_one_who_leaves(make_house(tmp_path), "/v1/chat/completions", json.dumps(endless)))
 
-        async def send(message: Any) -> None:
-            nonlocal sent
-            sent += 1
-            if sent == 2:
-                inbox.put_nowait({"type": "http.disconnect"})
-            await asyncio.sleep(0)
-
-        headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
-        path = "/v1/chat/completions"
-        scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
-        await house(scope | {"headers": headers, "server": ("localhost", 80), "scheme": "http"}, inbox.get, send)
-        assert 2 <= sent < 100
-
-    asyncio.run(leave_after_the_first_event())
+    assert 2 <= sent < 100

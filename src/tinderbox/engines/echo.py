@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 from tinderbox.engines.engine import Reply, Settings
@@ -13,7 +14,11 @@ from tinderbox.units import Bytes
 
 
 class Echo:
-    """An `Engine` without a model. The words `please crash` in a message end it in the middle of its answer."""
+    """An `Engine` without a model. Words of the last message are orders: `please crash` ends it in the middle of its
+    answer, `please think` has it think first, `please call NAME` has it call that tool with the words after it.
+
+    A word is a token, and no word but those of the last message is ever new to its cache.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -33,8 +38,10 @@ class Echo:
         self.readers += 1
         if path.endswith("embeddings"):
             return self._reply("application/json", self._one(_embedding(self.settings.name)))
+        if path.endswith("input_tokens"):
+            return self._reply("application/json", self._one({"input_tokens": _count(request)}))
         if request.get("stream"):
-            return self._reply("text/event-stream", self._stream(words))
+            return self._reply("text/event-stream", self._stream(words, request))
         answer = {"role": "assistant", "content": " ".join(words)}
         return self._reply("application/json", self._one(_completion(self.settings.name, message=answer)))
 
@@ -56,16 +63,47 @@ class Echo:
     async def _one(self, answer: dict[str, Any]) -> AsyncIterator[bytes]:
         yield json.dumps(answer).encode()
 
-    async def _stream(self, words: list[str]) -> AsyncIterator[bytes]:
-        for count, word in enumerate(words):
+    async def _stream(self, words: list[str], request: dict[str, Any]) -> AsyncIterator[bytes]:
+        prompt = _count(request)
+        if request.get("return_progress"):
+            progress = {"total": prompt, "cache": prompt - len(words), "processed": prompt}
+            yield self._event({"role": "assistant", "content": None}, prompt_progress=progress)
+        limit = request.get("max_tokens", len(words))
+        for count, delta in enumerate(_said(words)[:limit]):
             if words[count : count + 2] == ["please", "crash"]:
                 self._ended.set()
             if self._ended.is_set():
                 raise EngineFailed("The engine's process ended in the middle of the answer.")
-            chunk = _completion(self.settings.name, delta={"content": f"{word} "})
-            yield b"data: " + json.dumps(chunk).encode() + b"\n\n"
+            yield self._event(delta)
             await asyncio.sleep(0)
+        if request.get("stream_options"):
+            yield self._event({}, finish_reason="length" if limit < len(words) else "stop")
+            usage = {"prompt_tokens": prompt, "completion_tokens": min(limit, len(words))}
+            yield self._event({}, usage=usage | {"prompt_tokens_details": {"cached_tokens": prompt - len(words)}})
         yield b"data: [DONE]\n\n"
+
+    def _event(self, delta: dict[str, Any], finish_reason: str | None = None, **more: object) -> bytes:
+        chunk = _completion(self.settings.name, delta=delta, finish_reason=finish_reason) | more
+        return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+def _said(words: list[str]) -> list[dict[str, Any]]:
+    """What each word is answered with: itself, unless it is part of an order."""
+    said: list[dict[str, Any]] = [{"content": f"{word} "} for word in words]
+    for at, order in enumerate(pairwise(words)):
+        if order == ("please", "think"):
+            said[at : at + 2] = [{"reasoning_content": "I am "}, {"reasoning_content": "thinking."}]
+        if order == ("please", "call"):
+            name, *rest = words[at + 2 :]
+            start = {"index": 0, "id": "call-1", "type": "function", "function": {"name": name, "arguments": ""}}
+            pieces = ['{"words": "', *(f"{word} " for word in rest), '"}']
+            calls = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
+            said[at:] = [{"tool_calls": [call]} for call in [start, *calls]]
+    return said
+
+
+def _count(request: dict[str, Any]) -> int:
+    return sum(len(str(message["content"]).split()) for message in request.get("messages") or ())
 
 
 def _last_words(request: dict[str, Any]) -> list[str]:
@@ -74,7 +112,7 @@ def _last_words(request: dict[str, Any]) -> list[str]:
 
 
 def _completion(model: str, **choice: object) -> dict[str, Any]:
-    choices = [{"index": 0, "finish_reason": None if "delta" in choice else "stop", **choice}]
+    choices = [{"index": 0, "finish_reason": "stop", **choice}]
     return {"id": "chatcmpl-echo", "object": "chat.completion", "created": 0, "model": model, "choices": choices}
 
 

@@ -18,6 +18,7 @@ from tinderbox.errors import BadRequest, NoSuchPath, TinderboxError, WrongMethod
 from tinderbox.models.store import Store
 from tinderbox.planning import Planner
 from tinderbox.serve.access import Access, close_to_others
+from tinderbox.serve.anthropic import anthropic_routes
 from tinderbox.serve.box import Stopping, box_routes
 from tinderbox.serve.keys import Keyring
 from tinderbox.serve.openai import openai_routes
@@ -46,6 +47,7 @@ def make_app(
     }
     app = FastAPI(title="Tinderbox", version=__version__, exception_handlers=handlers, docs_url=None, redoc_url=None)
     app.include_router(openai_routes(pool, store, heard))
+    app.include_router(anthropic_routes(pool, heard))
     app.include_router(box_routes(pool, store, stopping, drain))
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))
     app.add_api_route("/healthz", _healthz, tags=["Health"])

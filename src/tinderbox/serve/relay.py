@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from starlette.responses import Response
@@ -37,8 +37,7 @@ class Translation(Protocol):
     def streams(self) -> bool: ...
     @property
     def content_type(self) -> str: ...
-    @property
-    def stops(self) -> Sequence[str]: ...
+    def deltas(self) -> Deltas: ...
     def tell(self, delta: Delta) -> bytes: ...
     def end(self) -> bytes: ...
 
@@ -140,7 +139,7 @@ class Relay(Response):
 
 
 async def _translate(reply: Reply, translation: Translation, sent: _Sent) -> None:
-    deltas = Deltas(translation.stops)
+    deltas = translation.deltas()
     async for piece in reply.body:
         sent.hear(piece)
         heard = _read(deltas, piece)
@@ -205,6 +204,20 @@ class _Sent:
         headers = [(b"content-type", content_type.encode("latin-1")), *headers, *self._headers]
         start: Message = {"type": "http.response.start", "status": status, "headers": headers}
         await self._send(start)
+
+
+async def ask(pool: Pool, model: str, path: str, question: Mapping[str, Any]) -> dict[str, Any]:
+    """One question whose answer is wanted whole, by the box itself. Raises what a Relay would tell a client."""
+    async with pool.use(model) as engine:
+        reply = await engine.reply(path, json.dumps(question).encode())
+        try:
+            whole = b"".join([piece async for piece in reply.body])
+        finally:
+            reply.close()
+    if reply.status >= 400:
+        raise _as_error(reply.status, whole)
+    answer: dict[str, Any] = json.loads(whole)
+    return answer
 
 
 def read_timings(model: str, tail: bytes, *, alone: bool) -> Timings | None:

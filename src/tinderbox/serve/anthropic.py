@@ -1,0 +1,40 @@
+"""The Anthropic dialect: `/v1/messages` and `/v1/messages/count_tokens`."""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from tinderbox.engines.pool import Pool
+from tinderbox.errors import TinderboxError
+from tinderbox.serve.blocks import Blocks
+from tinderbox.serve.messages import CountRequest, MessagesRequest, chat_of, completion_of
+from tinderbox.serve.openai import error_status
+from tinderbox.serve.relay import Heard, Relay, ask
+from tinderbox.serve.shapes import anthropic_shape, new_request_id
+
+_CHAT = "/v1/chat/completions"
+
+
+def anthropic_routes(pool: Pool, heard: Heard | None = None) -> APIRouter:
+    router = APIRouter(prefix="/v1/messages", tags=["Anthropic"])
+
+    @router.post("", response_class=Response)
+    async def messages(body: MessagesRequest) -> Response:
+        completion = json.dumps(completion_of(body)).encode()
+        headers = {"request-id": new_request_id()}
+        return Relay(pool, body.model, _CHAT, completion, error_event, heard, translation=Blocks(body), headers=headers)
+
+    @router.post("/count_tokens")
+    async def count_tokens(body: CountRequest) -> dict[str, int]:
+        counted = await ask(pool, body.model, f"{_CHAT}/input_tokens", chat_of(body))
+        return {"input_tokens": counted["input_tokens"]}
+
+    return router
+
+
+def error_event(error: TinderboxError) -> bytes:
+    shape = anthropic_shape(error, error_status(error))
+    return f"event: error\ndata: {json.dumps(shape)}\n\n".encode()
