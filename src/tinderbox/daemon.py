@@ -22,6 +22,7 @@ from tinderbox.config import Config
 from tinderbox.engines.caches import FOLDER, Caches, contents_of
 from tinderbox.engines.engine import Settings
 from tinderbox.engines.groups import Grounds, grounds
+from tinderbox.engines.health import Health
 from tinderbox.engines.limits import WATCHED, Limit
 from tinderbox.engines.llamacpp import LlamaCpp, as_planned
 from tinderbox.engines.pool import Order, Pool
@@ -147,12 +148,16 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         store = Store(config.home)
         pool = make_pool(config, store, sockets, held)
         lessons = Lessons(config.home, pool, store)
+        health = Health(pool.engines)
         stopping = asyncio.Event()
+        looking = asyncio.create_task(health.run())
         try:
             first = asyncio.create_task(_load_first(pool, load_first, stopping))
-            await _serve(config, own, pool, lessons, listener, stopping, ready)
+            server = partial(_make_server, config, own, pool, lessons, health, stopping)
+            await _serve(config, own, server, listener, stopping, ready)
             await first
         finally:
+            looking.cancel()
             await pool.close()
             await lessons.end()
 
@@ -171,8 +176,7 @@ async def _load_first(pool: Pool, name: str | None, stopping: asyncio.Event) -> 
 async def _serve(
     config: Config,
     own: str,
-    pool: Pool,
-    lessons: Lessons,
+    make_server: Callable[[], tuple[uvicorn.Server, Keyring]],
     listener: socket.socket,
     stopping: asyncio.Event,
     ready: Callable[[str], None] | None,
@@ -180,7 +184,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     # FastAPI takes longer to import than a small model to load: in a thread, so that the first child can start now.
-    server, ring = await asyncio.to_thread(_make_server, config, own, pool, lessons, stopping)
+    server, ring = await asyncio.to_thread(make_server)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn has a flag, no event)
         await asyncio.sleep(0.005)
@@ -200,7 +204,7 @@ async def _serve(
 
 
 def _make_server(
-    config: Config, own: str, pool: Pool, lessons: Lessons, stopping: asyncio.Event
+    config: Config, own: str, pool: Pool, lessons: Lessons, health: Health, stopping: asyncio.Event
 ) -> tuple[uvicorn.Server, Keyring]:
     from tinderbox.serve.access import make_access
     from tinderbox.serve.app import make_app
@@ -208,7 +212,16 @@ def _make_server(
     from tinderbox.web.page import page_routes
 
     store, access = Store(config.home), make_access(config, own)
-    app = make_app(pool, store, stopping, drain=config.drain, page=page_routes(), heard=lessons.hear, access=access)
+    app = make_app(
+        pool,
+        store,
+        stopping,
+        drain=config.drain,
+        page=page_routes(),
+        heard=lessons.hear,
+        health=health,
+        access=access,
+    )
     return make_server(app, config), access.ring
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
-from tinderbox.engines.engine import Reply, Settings
+from tinderbox.engines.engine import Pulse, Reply, Settings
 from tinderbox.errors import EngineFailed
 from tinderbox.units import Bytes
 
@@ -47,6 +47,17 @@ class Echo:
 
     def measured(self) -> Bytes | None:
         return None if self._ended.is_set() else 1_000_000
+
+    def pulse(self) -> Pulse | None:
+        return None
+
+    async def prove(self, *, token: bool) -> bool:
+        if self._ended.is_set():
+            raise EngineFailed(f"{self.settings.name}: the engine has ended.")
+        return token
+
+    def fail(self, reason: EngineFailed) -> None:
+        self._ended.set()
 
     async def wait_ended(self) -> None:
         await self._ended.wait()

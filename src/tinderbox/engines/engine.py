@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tinderbox.errors import EngineFailed
 from tinderbox.units import Bytes
 
 
@@ -40,7 +41,28 @@ class Reply:
     close: Callable[[], None]
 
 
-class Engine(Protocol):
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A process's signs of life: the seconds of processor that it has used, and whether it was stopped (SIGSTOP)."""
+
+    worked: float
+    stopped: bool = False
+
+
+class Vital(Protocol):
+    """What can be seen to be alive, and ended where it is not."""
+
+    def pulse(self) -> Pulse | None:
+        """None where it is gone, or has no process that could be looked at."""
+
+    async def prove(self, *, token: bool) -> bool:
+        """Answer now, with a `token` if one can be had at no price; whether there was one. Raises EngineFailed."""
+
+    def fail(self, reason: EngineFailed) -> None:
+        """End it at once; `reason` is what its askers are told."""
+
+
+class Engine(Vital, Protocol):
     """One model at work. Errors are EngineFailed, in the engine's own words where it has any."""
 
     async def load(self) -> None:

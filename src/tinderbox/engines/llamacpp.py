@@ -17,8 +17,9 @@ from pathlib import Path
 import psutil
 
 from tinderbox.engines.caches import Caches, Shelf
-from tinderbox.engines.engine import Reply, Settings
+from tinderbox.engines.engine import Pulse, Reply, Settings
 from tinderbox.engines.limits import Limit
+from tinderbox.engines.proof import ask_queue, ask_token
 from tinderbox.engines.slots import restore_slots, save_slots
 from tinderbox.engines.wire import ask
 from tinderbox.errors import EngineFailed
@@ -29,6 +30,10 @@ _LAST_WORDS = 40  # lines of the child's log that are kept for an error message
 # Its threads meet at every layer. Spinning there, they starve each other as soon as another process wants a core:
 # asleep, they keep five times the speed (docs/log.md).
 _PATIENT = {"OMP_WAIT_POLICY": "passive"}
+# Slots tell what they hold, so that it can be asked for a token as it is (proof.py); of what they hold, the log gets
+# no more than it must, and we drop that.
+_OPEN_SLOTS = {"LLAMA_SERVER_SLOTS_DEBUG": "1", "LLAMA_SERVER_SLOTS_N_DIFF": "0"}
+_PROMPTS = b" slot   operator(): "
 _END_PATIENCE = 5.0  # seconds between asking a child to end and ending it
 # Settings that leave the cache of a conversation as it is; any other one changes it, also one that is yet to come.
 _SAME_CACHE = {"name", "path", "threads", "ubatch", "granted", "content"}
@@ -77,6 +82,10 @@ class LlamaCpp:
         self._listener: asyncio.Task[None] | None = None
         self._loaded = False
         self._closing = False
+        self._proving = asyncio.Lock()
+        self._dear = False  # a token has a price with this model
+        self._restored = False  # its slots hold conversations that it does not tell of
+        self._failed: EngineFailed | None = None
         self._ask = partial(ask, self.socket, self.secret, reason=self._reason)
 
     async def load(self) -> None:
@@ -85,6 +94,7 @@ class LlamaCpp:
             return
         try:
             await restore_slots(self._ask, self.shelf, self._settings.parallel)
+            self._restored = bool(await asyncio.to_thread(self.shelf.saves))
         except (EngineFailed, OSError) as error:
             _log.warning("%s: saved conversations could not be restored: %s", self._settings.name, error)
             await self._start_without(self.shelf)
@@ -99,7 +109,7 @@ class LlamaCpp:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=_PATIENT | os.environ,
+            env=_PATIENT | os.environ | _OPEN_SLOTS,
             start_new_session=True,  # a Ctrl-C in the box's terminal is for the box alone
         )
         self._listener = asyncio.create_task(self._listen(process))
@@ -122,12 +132,40 @@ class LlamaCpp:
             raise
 
     async def reply(self, path: str, body: bytes) -> Reply:
+        async with self._proving:
+            pass  # what is proved with a slot's own tokens must not meet a question in that slot
         try:
             return await self._ask(path, body)
         except EngineFailed as error:
             raise self._reason() or EngineFailed(
                 f"{self._settings.name}: {error.what}", " ".join(self._errors())
             ) from error
+
+    async def prove(self, *, token: bool) -> bool:
+        async with self._proving:
+            if not token or self._dear:
+                await ask_queue(self._ask)
+                return False
+            had = await ask_token(self._ask, embeds_only=self._settings.embeds_only, restored=self._restored)
+            self._dear = had == "dear"
+            return had != "withheld"
+
+    def pulse(self) -> Pulse | None:
+        if self._process is None or self._process.returncode is not None:
+            return None
+        try:
+            process = psutil.Process(self._process.pid)
+            used, status = process.cpu_times(), process.status()
+        except psutil.Error:
+            return None
+        if status == psutil.STATUS_ZOMBIE:
+            return None
+        return Pulse(used.user + used.system, status == psutil.STATUS_STOPPED)
+
+    def fail(self, reason: EngineFailed) -> None:
+        self._failed = reason
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
 
     def measured(self) -> Bytes | None:
         if self._process is None or self._process.returncode is not None:
@@ -191,7 +229,7 @@ class LlamaCpp:
 
     def _reason(self) -> EngineFailed | None:
         """Why we ended the child; None where we did not."""
-        return self._limit.error(self._settings.name) if self._limit else None
+        return self._failed or (self._limit.error(self._settings.name) if self._limit else None)
 
     async def _introduce(self, process: asyncio.subprocess.Process) -> bytes:
         """Hand over the settings (not on the command line, where every user can read them) and await the first word."""
@@ -223,6 +261,8 @@ class LlamaCpp:
         assert process.stderr is not None  # noqa: S101  (asked for as a pipe)
         with self._log.open("wb") as log:
             while line := await process.stderr.readline():
+                if _PROMPTS in line:
+                    continue  # words of people's: no log's
                 log.write(line)
                 log.flush()
                 self._words.append(line.decode(errors="replace").rstrip())

@@ -127,6 +127,10 @@ class Pool:
     def leases(self) -> list[Lease]:
         return [place.lease() for place in self._places.values()]
 
+    def engines(self) -> list[tuple[Lease, Engine]]:
+        """What is ready, for those who look after it."""
+        return [(place.lease(), place.engine) for place in self._places.values() if place.state == "ready"]
+
     def room(self) -> Room:
         return self._room(self.leases())
 

@@ -13,13 +13,16 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from tinderbox import __version__
+from tinderbox.engines.health import Health
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest, NoSuchPath, TinderboxError, WrongMethod, did_you_mean
+from tinderbox.learning import Timings
 from tinderbox.models.store import Store
 from tinderbox.planning import Planner
 from tinderbox.serve.access import Access, close_to_others
 from tinderbox.serve.anthropic import anthropic_routes
 from tinderbox.serve.box import Stopping, box_routes
+from tinderbox.serve.health import health_routes
 from tinderbox.serve.keys import Keyring
 from tinderbox.serve.openai import openai_routes
 from tinderbox.serve.plan import held_by, plan_routes
@@ -35,10 +38,14 @@ def make_app(
     drain: float,
     page: list[BaseRoute],
     heard: Heard | None = None,
+    health: Health | None = None,
     access: Access | None = None,
 ) -> FastAPI:
     """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get;
-    `heard` is told how fast answers came; `access` says who may ask, by default whoever is on this machine."""
+    `heard` is told how fast answers came; `health` is asked for readiness; `access` says who may ask, by default
+    whoever is on this machine."""
+    health = health or Health(pool.engines)
+    heard = _all_hear(health.heard, heard)
     access = access or Access(Keyring(store.home))
     handlers: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
         TinderboxError: _handle_ours,
@@ -50,7 +57,7 @@ def make_app(
     app.include_router(anthropic_routes(pool, heard))
     app.include_router(box_routes(pool, store, stopping, drain))
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))
-    app.add_api_route("/healthz", _healthz, tags=["Health"])
+    app.include_router(health_routes(health))
     app.routes.extend(page)
     close_to_others(app, access)
     return app
@@ -60,8 +67,13 @@ def make_app(
 _UNION_TAG = re.compile(r"(str|int|float|bool|constrained-\w+|\w+\[.*\])$")
 
 
-async def _healthz() -> dict[str, str]:
-    return {"status": "ok"}
+def _all_hear(*heard: Heard | None) -> Heard:
+    def tell(timings: Timings) -> None:
+        for one in heard:
+            if one is not None:
+                one(timings)
+
+    return tell
 
 
 async def _handle_ours(request: Request, error: TinderboxError) -> JSONResponse:

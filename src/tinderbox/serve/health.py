@@ -1,0 +1,24 @@
+"""Whether the box lives (`/healthz`), and whether an answer could be given now (`/readyz`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from tinderbox.engines.health import Health
+
+
+def health_routes(health: Health) -> APIRouter:
+    router = APIRouter(tags=["Health"])
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get("/readyz")
+    async def readyz() -> dict[str, Any]:
+        """The models that answer, with the seconds since the last sign of each; 503 with the reason where none does."""
+        return {"status": "ready", "models": await health.check()}
+
+    return router
