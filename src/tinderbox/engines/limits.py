@@ -62,9 +62,11 @@ class Limit:
         self._group: Path | None = None
         self._watch: asyncio.Task[None] | None = None
         self._held: Bytes | None = None
+        self._told = False
 
     def hold(self, process: Process) -> None:
-        """From now on, until `release`."""
+        """From now on, until `release`. One that is started anew is held anew."""
+        self._held, self._told = None, False
         if self._grounds.folder is not None:
             try:
                 limit = limit_of(self._granted)
@@ -98,9 +100,9 @@ class Limit:
         if self._group is not None:
             remove(self._group)
             self._group = None
-        if held is not None and self._outgrown is not None:
-            outgrown, self._outgrown = self._outgrown, None
-            await asyncio.to_thread(outgrown, held)
+        if held is not None and self._outgrown is not None and not self._told:
+            self._told = True
+            await asyncio.to_thread(self._outgrown, held)
 
     async def _look(self, process: Process) -> None:
         while process.returncode is None:
