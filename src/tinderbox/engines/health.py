@@ -95,8 +95,8 @@ class Health:
                     chart.sign = chart.asked = self._clock()
             self._tell_well()
 
-    async def check(self) -> dict[str, float]:
-        """The seconds since each model's last sign of life, if an answer could be given now. Raises Unavailable."""
+    async def check(self) -> int:
+        """How many models answer, if an answer could be given now. Raises Unavailable, and names no model."""
         async with self._checking:
             now = self._clock()
             charts = self._update(now)
@@ -104,14 +104,11 @@ class Health:
             if asked:
                 await asyncio.wait(asked, timeout=_READY_PATIENCE)
         now = self._clock()
-        well = {chart.name: now - chart.sign for _, chart in charts if _is_well(chart, now)}
+        well = sum(_is_well(chart, now) for _, chart in charts)
         if well or (self._answered and not charts and not self._trouble):
             return well
         if charts:
-            silent = ", ".join(chart.name for _, chart in charts)
-            raise Unavailable(
-                f"No answer comes from {silent}.", "What is stuck is ended, and loaded by the next request."
-            )
+            raise Unavailable("No loaded model answers.", "What is stuck is ended, and loaded by the next request.")
         why = self._trouble or "Nothing was answered yet: no model is loaded."
         raise Unavailable(why, "Load one: tinderbox load MODEL")
 
@@ -152,8 +149,8 @@ class Health:
                 if produced:
                     self._tell_well()
                 return
-        self._trouble = f"{chart.name} was ended: it did not answer."
-        engine.fail(EngineFailed(self._trouble, "It is loaded anew by the next request."))
+        self._trouble = "A model was ended: it did not answer."
+        engine.fail(EngineFailed(f"{chart.name} was ended: it did not answer.", "The next request loads it anew."))
 
     def _tell_well(self) -> None:
         self._answered, self._trouble = True, ""

@@ -18,7 +18,7 @@ def health_routes(health: Health) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> dict[str, Any]:
-        """The models that answer, with the seconds since the last sign of each; 503 with the reason where none does."""
+        """How many models answer; 503 with the reason where none does. No names: nobody needs a key to ask this."""
         return {"status": "ready", "models": await health.check()}
 
     return router
