@@ -208,7 +208,7 @@ def _make_server(
 ) -> tuple[uvicorn.Server, Keyring]:
     from tinderbox.serve.access import make_access
     from tinderbox.serve.app import make_app
-    from tinderbox.serve.server import make_server
+    from tinderbox.serve.server import make_server, raise_file_limit
     from tinderbox.web.page import page_routes
 
     store, access = Store(config.home), make_access(config, own)
@@ -222,6 +222,7 @@ def _make_server(
         health=health,
         access=access,
     )
+    raise_file_limit()
     return make_server(app, config), access.ring
 
 

@@ -186,10 +186,10 @@ def with_figures(machine: Machine, figures: dict[str, Figure]) -> Machine:
 
 def find_model(home: Path, name: str, quant: str | None, *, gguf: bool) -> Model:
     """By path, by name in the store, or by name among the well-known shapes. Raises NotFound with near names."""
-    from tinderbox.models.name import paths_allowed
+    from tinderbox.models.reach import reach
 
     path = Path(name).expanduser()
-    if paths_allowed() and (path.exists() or name.endswith((".gguf", ".json"))):
+    if reach().paths and (path.exists() or name.endswith((".gguf", ".json"))):
         return _from_file(path, quant)
     stored = _from_store(home, name, quant)
     if stored is not None:

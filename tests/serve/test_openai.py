@@ -93,6 +93,17 @@ def test_a_path_that_is_no_model_is_not_looked_at(client: TestClient) -> None:
     assert (status, error["message"].split(".")[0]) == (400, "'/etc/passwd' is no model name")
 
 
+@pytest.mark.parametrize("key", ["image_url", "\\u0069mage_url", "video_url"])
+def test_no_engine_is_sent_to_an_address(client: TestClient, key: str) -> None:
+    part = {"type": "image_url", "KEY": {"url": "http://169.254.169.254/x.png"}}
+    body = json.dumps(CHAT | {"messages": [{"role": "user", "content": [part]}]})
+
+    status, error = refusal(client, body.replace("KEY", key))
+
+    assert (status, error["param"]) == (400, "messages")
+    assert "data: URL" in error["message"]
+
+
 def test_a_missing_field_is_named(client: TestClient) -> None:
     status, error = refusal(client, {"model": "echo:1b"})
 

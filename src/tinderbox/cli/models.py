@@ -10,7 +10,7 @@ import click
 
 from tinderbox.cli.printable import printable
 from tinderbox.cli.table import format_table
-from tinderbox.config import home_folder
+from tinderbox.config import home_folder, read_config
 from tinderbox.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -26,11 +26,17 @@ def pull(model: str, as_json: bool) -> None:
 
     MODEL is a name of the catalogue, hf:ORG/REPO[:FILE], a URL, or a path to a .gguf file.
     """
+    from urllib.parse import urlsplit
+
     from tinderbox.models.download import pull as pull_model
+    from tinderbox.models.reach import Reach, within
     from tinderbox.models.store import Store
 
+    config = read_config()
+    typed = urlsplit(model).hostname  # a redirect from there leads into no private network
     bar = _Bar(visible=sys.stderr.isatty() and not as_json)
-    stored = pull_model(Store(home_folder()), model, progress=bar.show)
+    with within(Reach(own=(*config.allow_fetch, *([typed] if typed else [])))):
+        stored = pull_model(Store(config.home), model, progress=bar.show)
     bar.end()
     if as_json:
         click.echo(_as_json(describe(stored)))

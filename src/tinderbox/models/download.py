@@ -19,6 +19,7 @@ from tinderbox.models.fetch import DiskFull, Line, Remote, Stopped, check_stop, 
 from tinderbox.models.gguf import read_card
 from tinderbox.models.name import CatalogueName, FileName, HubName, Name, UrlName, parse
 from tinderbox.models.progress import Meter, Progress, one_at_a_time
+from tinderbox.models.reach import reach
 from tinderbox.models.store import Blob, Store, Stored
 from tinderbox.units import Bytes, format_bytes
 
@@ -110,8 +111,15 @@ def pull(
         if stored := store.get(wanted):  # the one before was quicker
             return stored
         meter = Meter(str(wanted), report, means.clock)
-        with means.client() as client:
+        with _client(wanted, means) as client:
             return _first_that_works(store, wanted, Line(client, halt, pause=means.pause), meter, means)
+
+
+def _client(name: Name, means: Means) -> httpx2.Client:
+    """For an address that was named, one that keeps to the reach in force. A hub and an index are the person's own
+    choice, wherever they lie."""
+    limits = reach()
+    return connect(limits) if isinstance(name, UrlName) and limits.own is not None else means.client()
 
 
 def _canonical(name: Name, catalogue: Path) -> Name:

@@ -26,6 +26,8 @@ from tinderbox.units import Bytes, KiB, format_bytes
 if TYPE_CHECKING:
     import httpx2
 
+    from tinderbox.models.reach import Reach
+
 CHUNK = 256 * KiB
 SYNC_EVERY = 64 * 1024 * KiB  # so that a power cut costs little
 ATTEMPTS = 6  # in a row without a byte
@@ -75,8 +77,9 @@ class _Cut(Exception):
         self.after = after
 
 
-def connect() -> httpx2.Client:
-    """A client with limits on time and redirects; the environment's proxies and certificates hold."""
+def connect(reach: Reach | None = None) -> httpx2.Client:
+    """A client with limits on time and redirects; the environment's proxies and certificates hold. With a `reach` it
+    connects to nothing beyond."""
     import ssl
 
     import httpx2
@@ -84,7 +87,12 @@ def connect() -> httpx2.Client:
     timeout = httpx2.Timeout(30.0, connect=10.0)
     bundle = certificates()
     verify = ssl.create_default_context(cafile=str(bundle)) if bundle else True
-    return httpx2.Client(timeout=timeout, follow_redirects=True, max_redirects=REDIRECTS, verify=verify)
+    if reach is None:
+        return httpx2.Client(timeout=timeout, follow_redirects=True, max_redirects=REDIRECTS, verify=verify)
+    from tinderbox.models.pinned import PinnedTransport
+
+    transport = PinnedTransport(reach, verify)
+    return httpx2.Client(timeout=timeout, follow_redirects=True, max_redirects=REDIRECTS, transport=transport)
 
 
 def certificates() -> Path | None:

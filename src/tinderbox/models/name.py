@@ -7,35 +7,16 @@ quantisation), `https://…/x.gguf` anywhere, and a path to a `.gguf` file on th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 from tinderbox.errors import NotAllowed, WrongUsage
+from tinderbox.models.reach import reach
 
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _CATALOGUE = re.compile(rf"({_WORD})(?::({_WORD}))?")
 _HUB = re.compile(rf"hf:({_WORD}/{_WORD})(?::(.+))?")
 _FORMS = "Write smollm2:135m, hf:ORG/REPO, hf:ORG/REPO:Q4_K_M, https://…/x.gguf or a path to a .gguf file."
-
-# A variable of the context and no argument: it must hold on every way from a request to a file, new ones too.
-_paths_allowed: ContextVar[bool] = ContextVar("paths_allowed", default=True)
-
-
-@contextmanager
-def without_paths() -> Iterator[None]:
-    """For whoever asks from elsewhere: inside, no name means a file of this machine."""
-    before = _paths_allowed.set(False)
-    try:
-        yield
-    finally:
-        _paths_allowed.reset(before)
-
-
-def paths_allowed() -> bool:
-    return _paths_allowed.get()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +79,7 @@ def parse(text: str) -> Name:
     if "://" in text:
         raise WrongUsage(f"'{text}' has no scheme that is known here.", _FORMS)
     if text.endswith(".gguf"):  # nothing else: a name that a client sends must not read other files
-        if not paths_allowed():
+        if not reach().paths:
             raise NotAllowed(
                 "A path can be named only on the box's own machine.", "Name a model of the store; see /v1/models."
             )

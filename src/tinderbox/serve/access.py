@@ -19,23 +19,25 @@ _TOLD = [f"x-ratelimit-{part}-{what}" for part in ("limit", "remaining", "reset"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """`hosts` and `origins` as in `Guard`; `elsewhere` where the box listens on more than loopback."""
+    """`hosts` and `origins` as in `Guard`; `elsewhere` where the box listens on more than loopback; `fetch` are hosts
+    and networks of one's own that a request may have models fetched from."""
 
     ring: Keyring
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     elsewhere: bool = False
+    fetch: tuple[str, ...] = ()
 
 
 def make_access(config: Config, own: str) -> Access:
     """`own` is the key of this home's command line."""
     ring = Keyring(config.home, own=own, closed=config.is_reachable)
-    return Access(ring, config.allow_hosts, config.allow_origins, elsewhere=config.is_reachable)
+    return Access(ring, config.allow_hosts, config.allow_origins, config.is_reachable, config.allow_fetch)
 
 
 def close_to_others(app: Starlette, access: Access) -> None:
     """From outside to inside: the guard, CORS for pages that were named, and the door."""
-    app.add_middleware(Door, ring=access.ring)
+    app.add_middleware(Door, ring=access.ring, fetch=access.fetch)
     if access.origins:
         app.add_middleware(
             CORSMiddleware,

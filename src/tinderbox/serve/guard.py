@@ -79,7 +79,7 @@ class Guard:
                 f"The host '{host[:100]}' is not this box's.",
                 "Speak to it as localhost, or start it with --allow-host NAME.",
             )
-        if origin and origin not in self._origins and _netloc(origin) != host:
+        if origin and origin not in {f"http://{host}", f"https://{host}", *self._origins}:
             raise NotAllowed(
                 f"Pages of {origin[:100]} may not use this box.", "Open the box's own page, or set allow_origins."
             )
@@ -94,13 +94,6 @@ def host_name(host: str) -> str:
     """`[::1]:8910` as `::1`, `localhost:8910` as `localhost`; empty where it cannot be read."""
     try:
         return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _netloc(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc
     except ValueError:
         return ""
 

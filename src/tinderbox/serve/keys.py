@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tinderbox.errors import KeyNeeded, TinderboxError
 from tinderbox.keys import OWN, Key, Limits, digest_of, last_change, read_keys, read_tokens, split, write_tokens
-from tinderbox.models.name import without_paths
+from tinderbox.models.reach import Reach, within
 from tinderbox.serve.caller import Caller
 from tinderbox.serve.limits import Allowance, day_of
 from tinderbox.serve.scopes import is_public
@@ -108,11 +108,13 @@ class Keyring:
 
 
 class Door:
-    """Before the routes: who asks is put into the request's state as `caller`."""
+    """Before the routes: who asks is put into the request's state as `caller`. A request's names lead to no file,
+    unless the person at this machine said them, and to no address of a private network but those of `fetch`."""
 
-    def __init__(self, app: ASGIApp, ring: Keyring) -> None:
+    def __init__(self, app: ASGIApp, ring: Keyring, fetch: tuple[str, ...] = ()) -> None:
         self._app = app
         self._ring = ring
+        self._fetch = fetch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or is_public(scope["method"], scope["path"]):
@@ -127,7 +129,7 @@ class Door:
             return
         scope["state"] = {**scope.get("state", {}), "caller": caller}
         try:
-            with without_paths() if caller.key else nullcontext():
+            with within(Reach(paths=caller.key is None, own=self._fetch)):
                 await self._app(scope, receive, self._telling(caller, send))
         finally:
             caller.allowance.leave()

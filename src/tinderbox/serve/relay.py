@@ -74,6 +74,7 @@ class Relay(Response):
         self._as_event = as_event
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _check_addresses(self._body)
         answer = asyncio.create_task(self._answer(send, caller_of(scope)))
         gone = asyncio.create_task(_disconnected(receive))
         try:
@@ -256,6 +257,24 @@ def _check_length(size: int, context: int | None) -> None:
             f"{context * _LONGEST_TOKEN} bytes.",
             "Shorten it, or start the box with a larger --context.",
             field="messages",
+        )
+
+
+def _check_addresses(body: bytes) -> None:
+    """Refuse what would make the engine fetch an address: it knows no bounds on where."""
+    if b"_url" in body or b"\\u" in body:  # an escaped letter may hide the word
+        for message in json.loads(body).get("messages") or ():
+            content = message.get("content")
+            for part in content if isinstance(content, list) else ():
+                _check_part(part)
+
+
+def _check_part(part: dict[str, Any]) -> None:
+    named = [value for key, value in part.items() if key.endswith("_url")]
+    addresses = [value.get("url") if isinstance(value, dict) else value for value in named]
+    if not all(isinstance(address, str) and address.startswith("data:") for address in addresses):
+        raise BadRequest(
+            "An image is sent within the message, not by its address.", "Send it as a data: URL.", field="messages"
         )
 
 

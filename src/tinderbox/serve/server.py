@@ -94,11 +94,22 @@ class Connection(HttpToolsProtocol):
             self._late = None
 
 
-def make_server(app: ASGIApp, config: Config) -> Server:
+def raise_file_limit() -> None:
+    """Room for as many connections as are let in: many systems give a process 1,024 open files unless it asks."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def make_server(app: ASGIApp, config: Config, connection: type[Connection] = Connection) -> Server:
     """Raises WrongUsage where the certificate and its key are not a pair that works."""
     settings = uvicorn.Config(
         app,
-        http=Connection,
+        http=connection,
         ws="none",
         lifespan="off",
         log_level="error",
