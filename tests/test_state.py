@@ -81,3 +81,9 @@ def test_writing_is_all_or_nothing(tmp_path: Path) -> None:
             write_and_fail(db)
 
         assert db.execute("SELECT count(*) FROM models").fetchone() == (0,)
+
+
+def test_the_steps_that_ship_are_numbered_one_by_one() -> None:
+    numbers = sorted(int(step.name.partition("_")[0]) for step in MIGRATIONS.glob("*.sql"))
+
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from tinderbox.errors import BoxNotRunning, DoesNotFit, KeyNeeded, NotAllowed, NotFound, TinderboxError
+from tinderbox.errors import (
+    BoxNotRunning,
+    DoesNotFit,
+    KeyNeeded,
+    NoSuchJob,
+    NotAllowed,
+    NotFound,
+    TinderboxError,
+    WrongUsage,
+)
 from tinderbox.keys import own_key_file
 
 if TYPE_CHECKING:
@@ -72,6 +81,35 @@ class Client:
     def down(self) -> dict[str, Any]:
         return self._call("POST", "/box/down")
 
+    def jobs(self) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = self._call("GET", "/box/jobs")["jobs"]
+        return listed
+
+    def job(self, number: int) -> dict[str, Any]:
+        return self._call("GET", f"/box/jobs/{number}")
+
+    def submit(self, kind: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """A new job, which waits for its turn."""
+        return self._call("POST", "/box/jobs", {"kind": kind, "arguments": arguments})
+
+    def stop_job(self, number: int) -> dict[str, Any]:
+        return self._call("POST", f"/box/jobs/{number}/stop")
+
+    def resume_job(self, number: int) -> dict[str, Any]:
+        return self._call("POST", f"/box/jobs/{number}/resume")
+
+    def forget_job(self, number: int) -> dict[str, Any]:
+        return self._call("DELETE", f"/box/jobs/{number}")
+
+    def job_log(self, number: int, *, follow: bool = False) -> Iterator[str]:
+        """What a job's process wrote; with `follow`, what it writes until the job ends."""
+        path, asked = f"/box/jobs/{number}/log", {"follow": follow}
+        with self._translated(), self._http.stream("GET", path, params=asked) as response:
+            if response.status_code != 200:
+                response.read()
+                raise _as_error(response)
+            yield from response.iter_text()
+
     def chat(self, model: str, messages: list[dict[str, Any]], **sampling: object) -> Iterator[dict[str, Any]]:
         """The answer's chunks as they come, the last with `usage` and `timings`. Closing the iterator stops it."""
         body = {"model": model, "messages": messages, "stream": True, "stream_options": {"include_usage": True}}
@@ -129,16 +167,20 @@ def _trusting(certificate: str) -> ssl.SSLContext:
     return context
 
 
+_KINDS: dict[str, type[TinderboxError]] = {
+    "model_not_found": NotFound,
+    "job_not_found": NoSuchJob,
+    "does_not_fit": DoesNotFit,
+    "wrong_name": WrongUsage,
+    "invalid_api_key": KeyNeeded,
+    "forbidden": NotAllowed,
+}
+
+
 def _as_error(response: httpx2.Response) -> TinderboxError:
     try:
         error = response.json()["error"]
         message, code = error["message"], error["code"]
     except (ValueError, KeyError, TypeError):
         return TinderboxError(f"The box answered with status {response.status_code}.")
-    kinds = {
-        "model_not_found": NotFound,
-        "does_not_fit": DoesNotFit,
-        "invalid_api_key": KeyNeeded,
-        "forbidden": NotAllowed,
-    }
-    return kinds.get(code, TinderboxError)(message)
+    return _KINDS.get(code, TinderboxError)(message)

@@ -10,8 +10,8 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,10 +27,13 @@ from tinderbox.engines.limits import WATCHED, Limit
 from tinderbox.engines.llamacpp import LlamaCpp, as_planned
 from tinderbox.engines.pool import Order, Pool
 from tinderbox.errors import Conflict, TinderboxError, WrongUsage
+from tinderbox.jobs.book import Book
+from tinderbox.jobs.kinds import known_kinds
+from tinderbox.jobs.runner import Runner, Tenancy
 from tinderbox.keys import own_key, read_keys
 from tinderbox.learning import Load, Timings, correct_load, learn_load, learn_runs, runs_of
 from tinderbox.machine.probe import probe
-from tinderbox.memory import Lease, read_room
+from tinderbox.memory import Lease, admit, read_room
 from tinderbox.models.store import Store
 from tinderbox.plan.footprint import footprint
 from tinderbox.plan.plan import backend_of
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from tinderbox.serve.keys import Keyring
 
 ENGINE = "llama.cpp"
+_ASK_AGAIN = 2.0  # seconds until a job that found no memory asks again
 
 
 def make_pool(config: Config, store: Store, sockets: Path, held: Grounds = WATCHED) -> Pool:
@@ -149,17 +153,35 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         pool = make_pool(config, store, sockets, held)
         lessons = Lessons(config.home, pool, store)
         health = Health(pool.engines)
+        kinds = known_kinds(config.home, config.threads or physical_cores())
+        runner = Runner(Book(config.home), kinds, _granted(pool), config.home)
         stopping = asyncio.Event()
         looking = asyncio.create_task(health.run())
         try:
             first = asyncio.create_task(_load_first(pool, load_first, stopping))
-            server = partial(_make_server, config, own, pool, lessons, health, stopping)
+            server = partial(_make_server, config, own, pool, lessons, health, runner, stopping)
+            runner.start()
             await _serve(config, own, server, listener, stopping, ready)
             await first
         finally:
             looking.cancel()
+            await runner.close()
             await pool.close()
             await lessons.end()
+
+
+def _granted(pool: Pool) -> Tenancy:
+    """Memory for jobs beside the pool's models: what is free; nobody asks it back."""
+
+    @asynccontextmanager
+    async def granted(holder: str, wanted: Bytes, on_yield: Callable[[], None]) -> AsyncIterator[None]:
+        while wanted > (room := pool.room()).free:
+            if wanted > room.capacity:
+                admit(holder, wanted, room, [])  # never: it says so, with the numbers
+            await asyncio.sleep(_ASK_AGAIN)
+        yield
+
+    return granted
 
 
 async def _load_first(pool: Pool, name: str | None, stopping: asyncio.Event) -> None:
@@ -204,7 +226,7 @@ async def _serve(
 
 
 def _make_server(
-    config: Config, own: str, pool: Pool, lessons: Lessons, health: Health, stopping: asyncio.Event
+    config: Config, own: str, pool: Pool, lessons: Lessons, health: Health, runner: Runner, stopping: asyncio.Event
 ) -> tuple[uvicorn.Server, Keyring]:
     from tinderbox.serve.access import make_access
     from tinderbox.serve.app import make_app
@@ -221,6 +243,7 @@ def _make_server(
         heard=lessons.hear,
         health=health,
         access=access,
+        jobs=runner,
     )
     raise_file_limit()
     return make_server(app, config), access.ring

@@ -9,6 +9,7 @@ TinderboxError
 ├── KeyNeeded            no key, or none that is valid (HTTP 401)
 ├── NotAllowed           not with this key, or not from there (HTTP 403)
 ├── NotFound             no such model, job, file ... with the nearest names (HTTP 404)
+│   ├── NoSuchJob        no job of that number
 │   └── NoSuchPath       nothing is served there
 ├── BadModelFile         a model file that our reader refuses, with the place in the file
 ├── DoesNotFit           more memory than there is or can be made free (exit status 3)
@@ -77,6 +78,10 @@ class NotFound(TinderboxError):
 
 
 class NoSuchPath(NotFound):
+    pass
+
+
+class NoSuchJob(NotFound):
     pass
 
 

@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.cli.test_main import tinderbox
-from tinderbox.cli.bench import Point, _read_depths, _tokens, as_object, describe, draw
+from tinderbox.cli.bench import Point, _tokens, as_object, describe, draw
 from tinderbox.errors import WrongUsage
+from tinderbox.jobs.kinds import read_depths
 from tinderbox.learning import Timings
 from tinderbox.machine.catalogue import find_box
 from tinderbox.models.shapes import find_shape
@@ -23,13 +24,13 @@ def point(depth: int) -> Point:
 
 
 def test_depths_are_sorted_and_each_is_measured_once() -> None:
-    assert _read_depths("1024, 0,1024") == [0, 1024]
+    assert read_depths("1024, 0,1024") == [0, 1024]
 
 
 @pytest.mark.parametrize("text", ["", "deep", "0,-1", "1;2"])
 def test_depths_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(WrongUsage, match="--depths"):
-        _read_depths(text)
+        read_depths(text)
 
 
 def test_a_deeper_prompt_begins_with_the_shallower_one() -> None:

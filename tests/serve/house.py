@@ -1,6 +1,8 @@
 """The HTTP face over a pool of echoes: everything real but the models."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +12,14 @@ from tests.models.gguf_writer import llama
 from tinderbox.engines.echo import Echo
 from tinderbox.engines.engine import Settings
 from tinderbox.engines.pool import Order, Pool
+from tinderbox.jobs.book import Book
+from tinderbox.jobs.kinds import known_kinds
+from tinderbox.jobs.runner import Runner
 from tinderbox.memory import make_room
 from tinderbox.models.store import Store
 from tinderbox.serve.access import Access
 from tinderbox.serve.app import make_app
-from tinderbox.units import GB, MB
+from tinderbox.units import GB, MB, Bytes
 from tinderbox.web import page_routes
 
 
@@ -31,4 +36,10 @@ def make_house(home: Path, access: Access | None = None) -> FastAPI:
         return Order(replace(base, name=store.find(name).name), predicted=MB)
 
     pool = Pool(order, Echo, lambda leases: make_room(8 * GB, 8 * GB, 6 * GB, leases, pressure=None))
-    return make_app(pool, store, asyncio.Event(), drain=1, page=page_routes(), access=access)
+    jobs = Runner(Book(home), known_kinds(home, threads=1), _granted, home)
+    return make_app(pool, store, asyncio.Event(), drain=1, page=page_routes(), access=access, jobs=jobs)
+
+
+@asynccontextmanager
+async def _granted(holder: str, wanted: Bytes, on_yield: Callable[[], None]) -> AsyncIterator[None]:
+    yield

@@ -8,16 +8,18 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinderbox.cli.box import absolute_if_file
 from tinderbox.cli.printable import printable
 from tinderbox.cli.table import format_table
 from tinderbox.config import Config, read_config
-from tinderbox.errors import BoxNotRunning, EngineFailed, WrongUsage
+from tinderbox.errors import BoxNotRunning, EngineFailed
+from tinderbox.jobs.kinds import DEPTHS, PROMPT, REPLY, longest, read_depths
 from tinderbox.units import Figure, short
 
 if TYPE_CHECKING:
@@ -25,12 +27,10 @@ if TYPE_CHECKING:
     from tinderbox.learning import Timings
     from tinderbox.machine.machine import Machine
     from tinderbox.models.card import Card
-    from tinderbox.models.store import Stored
+    from tinderbox.models.store import Store, Stored
     from tinderbox.plan.calibration import Calibration
     from tinderbox.plan.speed import Speed
 
-PROMPT, REPLY = 512, 32  # tokens read and generated at each depth
-DEPTHS = "0,1024,4096"
 FIRST_TOKEN = 256  # of the vocabulary: what comes before are often control tokens and single bytes
 BUSY = 1.75  # of the load that our own threads make
 Ask = Callable[[dict[str, Any]], Awaitable[bytes]]
@@ -56,51 +56,97 @@ class Point:
 @click.option("--prompt", type=click.IntRange(1), default=PROMPT, show_default=True, help="Tokens read at each depth.")
 @click.option("--reply", type=click.IntRange(1), default=REPLY, show_default=True, help="Tokens generated at each.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw measured beside predicted into this .svg file.")
+@click.option("--job", is_flag=True, help="Let the box do it beside its models, giving way to people.")
+@click.option("--as-job", is_flag=True, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def bench(model: str, depths: str, prompt: int, reply: int, plot: Path | None, as_json: bool) -> None:
+def bench(model: str, depths: str, plot: Path | None, job: bool, as_job: bool, as_json: bool, **lengths: int) -> None:
     """Measure prefill and decode of MODEL over depths, and set them beside what was predicted.
 
     It asks the running box if there is one, else an engine of its own. What it measures teaches later plans.
     """
-    from tinderbox.learning import learn_runs, runs_of
+    if job:
+        from tinderbox.cli.jobs import submit
+
+        submit("bench", {"model": absolute_if_file(model), "depths": depths, **lengths}, wait=False, as_json=as_json)
+        return
+    config = read_config()
+    stored = _store(config).find(model)
+    story = _Story.of_job() if as_job else _Story()
+    box = None if as_job else _running(config)
+    points = _points(config, stored, box, (read_depths(depths), lengths["prompt"], lengths["reply"]), story)
+    if plot is not None:
+        plot.write_text(draw(stored.name, points))
+    if as_job:
+        story.end(as_object(stored.name, points))
+    click.echo(json.dumps(as_object(stored.name, points)) if as_json else describe(stored.name, points))
+
+
+@dataclass(slots=True)
+class _Story:
+    """The rows measured so far; as a job, each is told to the box as it comes, and those it hands back are not
+    measured again."""
+
+    rows: list[Timings] = field(default_factory=list)
+    is_told: bool = False
+
+    @staticmethod
+    def of_job() -> _Story:
+        import signal
+        import sys
+
+        from tinderbox.learning import Timings
+
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the engine is ended before us
+        kept = json.loads(sys.stdin.readline())["kept"] or []
+        return _Story([Timings(**row) for row in kept], is_told=True)
+
+    def add(self, row: Timings, of: int) -> None:
+        self.rows.append(row)
+        if self.is_told:
+            rows = [asdict(row) for row in self.rows]
+            share, message = len(rows) / of, f"{len(rows)} of {of} depths"
+            click.echo(json.dumps({"progress": share, "message": message, "kept": rows}))
+
+    def end(self, result: dict[str, Any]) -> None:
+        click.echo(json.dumps({"result": result}))
+
+
+def _store(config: Config) -> Store:
     from tinderbox.models.store import Store
+
+    return Store(config.home)
+
+
+def _points(
+    config: Config, stored: Stored, box: Client | None, wanted: tuple[list[int], int, int], story: _Story
+) -> list[Point]:
+    """Measure, and learn from it, unless the box does or it steps back for others, which slows it down."""
+    from tinderbox.learning import learn_runs, runs_of
     from tinderbox.planning import Planner
 
-    config = read_config()
-    stored = Store(config.home).find(model)
-    wanted = _read_depths(depths)
     planner = Planner(config.home)
     machine, learnt = planner.machine(None), planner.learnt(None).calibration  # before these runs teach better
-    measured = asyncio.run(_measure(config, stored, wanted, (prompt, reply)))
-    points = [_beside(stored.card(), machine, learnt, one) for one in measured]
-    if not _running(config):
-        learn_runs(config.home, [run for one in measured for run in runs_of(stored.card(), machine, one)])
+    asyncio.run(_measure(config, stored, box, wanted, story))
+    points = [_beside(stored.card(), machine, learnt, one) for one in story.rows]
+    if box is None and not story.is_told:
+        learn_runs(config.home, [run for one in story.rows for run in runs_of(stored.card(), machine, one)])
     if (load := os.getloadavg()[0]) > BUSY * (os.cpu_count() or 1):
         click.echo(
             f"Other programs used the processor meanwhile (load {load:.1f}); measure again when it is quiet.", err=True
         )
-    if plot is not None:
-        plot.write_text(draw(stored.name, points))
-    click.echo(json.dumps(as_object(stored.name, points)) if as_json else describe(stored.name, points))
+    return points
 
 
-def _read_depths(text: str) -> list[int]:
-    try:
-        depths = sorted({int(word) for word in text.split(",")})
-    except ValueError as error:
-        raise WrongUsage(f"--depths is a list of numbers like {DEPTHS}, not '{text}'.") from error
-    if depths[0] < 0:
-        raise WrongUsage(f"--depths must not be negative, but one is {depths[0]}.")
-    return depths
-
-
-async def _measure(config: Config, stored: Stored, depths: list[int], lengths: tuple[int, int]) -> list[Timings]:
+async def _measure(
+    config: Config, stored: Stored, box: Client | None, wanted: tuple[list[int], int, int], story: _Story
+) -> None:
+    depths, *lengths = wanted
     card = stored.card()
-    longest = max(depths) + sum(lengths) + 1
-    if card.context_length and longest > card.context_length:
-        raise WrongUsage(f"{stored.name} was trained for {card.context_length} tokens; {longest} are too many.")
-    async with _engine(config, stored, longest) as ask:
-        return [await _at_depth(ask, stored.name, card.vocabulary, depth, lengths) for depth in depths]
+    context = longest(stored.name, card, depths, (lengths[0], lengths[1]))
+    async with _engine(config, stored, box, context) as ask:
+        for depth in depths[len(story.rows) :]:
+            row = await _at_depth(ask, stored.name, card.vocabulary, depth, (lengths[0], lengths[1]))
+            story.add(row, of=len(depths))
 
 
 async def _at_depth(ask: Ask, name: str, vocabulary: int, depth: int, lengths: tuple[int, int]) -> Timings:
@@ -142,8 +188,8 @@ def _running(config: Config) -> Client | None:
 
 
 @asynccontextmanager
-async def _engine(config: Config, stored: Stored, context: int) -> AsyncIterator[Ask]:
-    if (box := _running(config)) is not None:
+async def _engine(config: Config, stored: Stored, box: Client | None, context: int) -> AsyncIterator[Ask]:
+    if box is not None:
 
         async def through_box(body: dict[str, Any]) -> bytes:
             return json.dumps(box.complete(body)).encode()

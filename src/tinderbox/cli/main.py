@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "machine": ("machine", "Say what this machine is; --measure measures it."),
     "bench": ("bench", "Measure a model beside what was predicted for it."),
     "key": ("keys", "Make, list and revoke keys: who else may use the box."),
+    "quantise": ("jobs", "Make a stored model smaller, as a job."),
+    "jobs": ("jobs", "List the jobs of the box, and look after them."),
     "doctor": ("doctor", "Find what is wrong with this machine or install."),
 }
 

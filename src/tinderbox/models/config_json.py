@@ -17,7 +17,7 @@ from tinderbox.models import compressed, families, mixes
 from tinderbox.models.blocks import Block, Config, Pieces, take
 from tinderbox.models.card import Card, Layer, Tensor
 from tinderbox.models.compressed import Rule
-from tinderbox.models.mixes import Place
+from tinderbox.models.mixes import Place, count_alike
 from tinderbox.models.mixture import expert_count
 from tinderbox.models.quantisation import tensor_bytes
 from tinderbox.models.safetensors import read_tensors
@@ -143,7 +143,7 @@ def _check(settings: Config, name: str) -> None:
 def _card(settings: Config, name: str, made: tuple[list[Block], Pieces], named_rule: tuple[str, Rule]) -> Card:
     (blocks, pieces), (word, rule) = made, named_rule
     layers = tuple(block.layer for block in blocks)
-    counts = _count_alike(pieces, len(layers), expert_count(settings))
+    counts = count_alike([name for name, _ in pieces], len(layers), expert_count(settings))
     tensors = []
     for tensor, shape in pieces:
         place = Place(tensor, shape, *counts.get(tensor, (0, 1)))
@@ -163,7 +163,6 @@ def _card(settings: Config, name: str, made: tuple[list[Block], Pieces], named_r
     )
 
 
-_VALUES = ("attn_v.weight", "attn_qkv.weight", "attn_kv_b.weight")
 _USED = ("num_experts_per_tok", "num_experts_per_token", "experts_per_token", "top_k_experts", "moe_topk")
 
 
@@ -195,25 +194,6 @@ def _outer_pieces(settings: Config, blocks: list[Block]) -> Pieces:
     for index, block in enumerate(blocks):
         pieces += [(f"blk.{index}.{name}", shape) for name, shape in block.pieces]
     return pieces
-
-
-def _count_alike(pieces: Pieces, layers: int, experts: int) -> dict[str, tuple[int, int]]:
-    """For each tensor, its number among those that one rule of the mixes counts together, and how many there are.
-
-    Value projections are counted one by one; the feed-forward's parts too, unless there are experts: then the layer
-    is what counts. Both are set against all layers.
-    """
-    values = [name for name, _ in pieces if name.endswith(_VALUES)]
-    places = {name: (number, len(values)) for number, name in enumerate(values)}
-    seen: dict[str, int] = {}
-    for name, _ in pieces:
-        kind = next((part for part in ("ffn_down", "ffn_gate", "ffn_up") if part in name), None)
-        if kind and experts:
-            places[name] = (int(name.split(".")[1]), layers)
-        elif kind:
-            places[name] = (seen.get(kind, 0), layers)
-            seen[kind] = places[name][0] + 1
-    return places
 
 
 def _rule(settings: Config, layers: tuple[Layer, ...], quantisation: str | None, gguf: bool) -> tuple[str, Rule]:

@@ -59,10 +59,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands before the weights of one file."""
+    """What stands before the weights of one file; `spans` are the bytes of each entry of the metadata in it."""
 
     version: int
     metadata: Mapping[str, Value]
+    spans: Mapping[str, tuple[int, int]]
     places: tuple[Place, ...]
     alignment: int
     data_offset: int
@@ -98,18 +99,20 @@ class _Reader:
         tensor_count = self.count("tensors", MOST_TENSORS)
         entry_count = self.count("metadata entries", MOST_ENTRIES)
         metadata: dict[str, Value] = {}
+        spans: dict[str, tuple[int, int]] = {}
         for _ in range(entry_count):
             key_at = self.at
             key = self.string(LONGEST_KEY)
             if key in metadata:
                 raise self.refusal(f"the key '{key[:80]}' stands twice", key_at)
             metadata[key] = self.value(self.u32())
+            spans[key] = (key_at, self.at)
         alignment = self.alignment(metadata)
         found = [self.tensor() for _ in range(tensor_count)]
         data_offset = -(-self.at // alignment) * alignment
         places = tuple(Place(tensor, data_offset + offset) for tensor, offset, _ in found)
         self.check(found, alignment, data_offset)
-        return Header(version, metadata, places, alignment, data_offset, self.size)
+        return Header(version, metadata, spans, places, alignment, data_offset, self.size)
 
     def start(self) -> int:
         if self.size < 24:

@@ -7,6 +7,7 @@ is within 3 % of their files, and the speeds measured with them bear it out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinderbox.models.quantisation import FORMATS, fits_blocks
@@ -55,6 +56,7 @@ BASES = {
 }
 FINER = {"Q2_K": "Q3_K", "Q3_K": "Q4_K", "Q4_K": "Q5_K", "Q5_K": "Q6_K", "Q6_K": "Q8_0", "Q8_0": "Q8_0"}
 _VERY_LOW = {"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M"}
+_VALUES = ("attn_v.weight", "attn_qkv.weight", "attn_kv_b.weight")
 _NEVER = (
     "_norm.weight",
     "ffn_gate_inp",
@@ -107,6 +109,25 @@ def gguf_type(mix: str, place: Place, model: Model) -> str:
     if base in ("F32", "F16", "BF16"):
         return base
     return _fitting(_wanted(mix, base, place, model), place.shape)
+
+
+def count_alike(names: Sequence[str], layers: int, experts: int) -> dict[str, tuple[int, int]]:
+    """For each tensor, its number among those that one rule of the mixes counts together, and how many there are.
+
+    Value projections are counted one by one; the feed-forward's parts too, unless there are experts: then the layer
+    is what counts. Both are set against all layers.
+    """
+    values = [name for name in names if name.endswith(_VALUES)]
+    places = {name: (number, len(values)) for number, name in enumerate(values)}
+    seen: dict[str, int] = {}
+    for name in names:
+        kind = next((part for part in ("ffn_down", "ffn_gate", "ffn_up") if part in name), None)
+        if kind and experts:
+            places[name] = (int(name.split(".")[1]), layers)
+        elif kind:
+            places[name] = (seen.get(kind, 0), layers)
+            seen[kind] = places[name][0] + 1
+    return places
 
 
 def _wanted(mix: str, base: str, place: Place, model: Model) -> str:

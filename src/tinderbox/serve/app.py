@@ -16,6 +16,7 @@ from tinderbox import __version__
 from tinderbox.engines.health import Health
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest, NoSuchPath, TinderboxError, WrongMethod, did_you_mean
+from tinderbox.jobs.runner import Runner
 from tinderbox.learning import Timings
 from tinderbox.models.store import Store
 from tinderbox.planning import Planner
@@ -23,6 +24,7 @@ from tinderbox.serve.access import Access, close_to_others
 from tinderbox.serve.anthropic import anthropic_routes
 from tinderbox.serve.box import Stopping, box_routes
 from tinderbox.serve.health import health_routes
+from tinderbox.serve.jobs import job_routes
 from tinderbox.serve.keys import Keyring
 from tinderbox.serve.openai import openai_routes
 from tinderbox.serve.plan import held_by, plan_routes
@@ -40,10 +42,11 @@ def make_app(
     heard: Heard | None = None,
     health: Health | None = None,
     access: Access | None = None,
+    jobs: Runner | None = None,
 ) -> FastAPI:
     """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get;
     `heard` is told how fast answers came; `health` is asked for readiness; `access` says who may ask, by default
-    whoever is on this machine."""
+    whoever is on this machine; `jobs` are what it does beside its models."""
     health = health or Health(pool.engines)
     heard = _all_hear(health.heard, heard)
     access = access or Access(Keyring(store.home))
@@ -57,6 +60,8 @@ def make_app(
     app.include_router(anthropic_routes(pool, heard))
     app.include_router(box_routes(pool, store, stopping, drain))
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))
+    if jobs is not None:
+        app.include_router(job_routes(jobs, stopping))
     app.include_router(health_routes(health))
     app.routes.extend(page)
     close_to_others(app, access)

@@ -1,0 +1,59 @@
+"""Jobs under `/box`: what runs beside the models, and the verbs that begin, end and go on with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from tinderbox.jobs.runner import Runner
+from tinderbox.serve.box import Stopping
+
+_LOG: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+
+
+class JobOrder(BaseModel):
+    """What is to be done: `arguments` are the kind's own."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    kind: Annotated[str, Field(min_length=1)]
+    arguments: dict[str, JsonValue] = {}
+
+
+def job_routes(runner: Runner, stopping: Stopping) -> APIRouter:
+    router = APIRouter(prefix="/box/jobs", tags=["Tinderbox"])
+
+    @router.get("")
+    def jobs() -> dict[str, Any]:
+        return {"jobs": [job.as_json() for job in runner.jobs()]}
+
+    @router.post("")
+    async def submit(body: JobOrder) -> dict[str, Any]:
+        return (await runner.submit(body.kind, body.arguments)).as_json()
+
+    @router.get("/{number}")
+    def job(number: int) -> dict[str, Any]:
+        return runner.find(number).as_json()
+
+    @router.delete("/{number}")
+    async def forget(number: int) -> dict[str, int]:
+        runner.forget(number)
+        return {"removed": number}
+
+    @router.get("/{number}/log", response_class=StreamingResponse, responses=_LOG)
+    async def log(number: int, follow: bool = False) -> StreamingResponse:
+        runner.find(number)  # here: an error in mid-stream could not be told
+        said = runner.read_log(number, stopping.is_set if follow else None)
+        return StreamingResponse(said, media_type="text/plain; charset=utf-8")
+
+    @router.post("/{number}/stop")
+    async def stop(number: int) -> dict[str, Any]:
+        return (await runner.stop(number)).as_json()
+
+    @router.post("/{number}/resume")
+    async def resume(number: int) -> dict[str, Any]:
+        return runner.resume(number).as_json()
+
+    return router

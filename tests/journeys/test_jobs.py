@@ -1,0 +1,92 @@
+"""Work beside the models of a real box."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.running import STARTER, Running, descendants, furnish, is_alive, running
+from tests.journeys.test_survival import comes_true
+
+pytestmark = pytest.mark.slow
+SLOW = ("quantise", STARTER, "iq3_s", "--requantise", "--json")  # half a minute of work
+
+
+@pytest.fixture
+def own_box(starter: Path, tmp_path: Path) -> Iterator[Running]:
+    """A box that the test may break."""
+    with running(furnish(tmp_path, starter)) as box:
+        yield box
+
+
+def job(box: Running, number: int) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(box.command("jobs", "show", str(number), "--json").stdout)
+    return shown
+
+
+def is_at_work(box: Running, number: int) -> bool:
+    shown = job(box, number)
+    return shown["state"] == "running" and shown["kept"] is not None
+
+
+@pytest.mark.parametrize("kind", ["q4_0", "q8_0"])
+def test_a_quantised_model_answers(own_box: Running, kind: str) -> None:
+    made = own_box.command("quantise", STARTER, kind, "--requantise", "--wait", "--json")
+    name = json.loads(made.stdout)["result"]["model"]
+
+    question = "What is the capital of France? Answer in one word."
+    answer = own_box.command("run", name, question, "--temperature", "0", "--max-tokens", "20")
+
+    assert name == f"{STARTER}-{kind}"
+    assert "Paris" in answer.stdout
+    assert kind.upper() in own_box.command("show", name).stdout
+
+
+def test_a_killed_job_fails_in_one_line_and_the_box_goes_on(own_box: Running) -> None:
+    number = json.loads(own_box.command(*SLOW).stdout)["number"]
+    assert comes_true(lambda: is_at_work(own_box, number), seconds=30)
+
+    os.kill(descendants(own_box.pid)[0], signal.SIGKILL)
+
+    assert comes_true(lambda: job(own_box, number)["state"] == "failed")
+    assert job(own_box, number)["error"] == "Its process was ended by signal 9 (SIGKILL)."
+    assert own_box.command("ps").returncode == 0
+
+
+def test_a_job_goes_on_where_it_was_when_a_killed_box_starts_again(own_box: Running) -> None:
+    number = json.loads(own_box.command(*SLOW).stdout)["number"]
+    assert comes_true(lambda: is_at_work(own_box, number), seconds=30)
+    before = job(own_box, number)
+    child = descendants(own_box.pid)[0]
+
+    os.kill(own_box.pid, signal.SIGKILL)
+    assert comes_true(lambda: not is_alive(child) and not is_alive(own_box.pid))
+    with running(own_box.home) as again:
+        assert comes_true(lambda: job(again, number)["state"] == "running")
+        after = job(again, number)
+
+    assert after["kept"]["tensors"] >= before["kept"]["tensors"]
+    assert after["started"] == before["started"]
+
+
+def test_a_bench_as_a_job_keeps_its_rows_and_ends_with_its_engine(own_box: Running) -> None:
+    started = own_box.command("bench", STARTER, "--depths", "0,64", "--prompt", "16", "--reply", "4", "--job", "--json")
+    number = json.loads(started.stdout)["number"]
+
+    assert comes_true(lambda: job(own_box, number)["state"] == "done", seconds=60)
+    assert [row["depth"] for row in job(own_box, number)["result"]["points"]] == [0, 64]
+    assert "PREFILL" in own_box.command("jobs", "logs", str(number)).stdout
+    assert descendants(own_box.pid) == []
+
+
+def test_what_is_wrong_is_said_in_one_line(own_box: Running) -> None:
+    refused = own_box.command("quantise", STARTER, "q4_0")
+    unknown = own_box.command("jobs", "show", "9")
+
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "--requantise" in refused.stderr
+    assert (unknown.returncode, "There is no job 9." in unknown.stderr) == (1, True)
