@@ -75,6 +75,9 @@ class Client:
     def stop(self, model: str) -> dict[str, Any]:
         return self._call("POST", "/box/stop", {"model": model})
 
+    def pin(self, model: str, pinned: bool) -> dict[str, Any]:
+        return self._call("POST", "/box/pin", {"model": model, "pinned": pinned})
+
     def remove(self, model: str) -> dict[str, Any]:
         return self._call("DELETE", f"/box/models/{model}")
 

@@ -25,11 +25,12 @@ class Config:
     """Every setting of the box; `origins` says where each value that is no default came from.
 
     `context` is in tokens for each of the `parallel` requests that a model answers at once; `memory` caps what the box
-    may use (None: what the machine has); `drain` is how many seconds running answers get to end when the box stops;
-    `threads` None means one a physical core; `caches` is what saved conversations may take of the disk (0: none).
-    `cert` and `cert_key` are the files of TLS; `behind_proxy` says that a proxy does it. `allow_hosts` are names under
-    which the box is reached, `allow_origins` pages of others that may use it, `allow_fetch` hosts, addresses and
-    networks of one's own that a request may have a model fetched from.
+    may use (None: what the machine has); `drain` is how many seconds running answers get to end when the box stops,
+    `wait` how many a request waits for memory, `idle` after how many an unused model leaves by itself (0: only when its
+    room is needed); `threads` None means one a physical core; `caches` is what saved conversations may take of the disk
+    (0: none). `cert` and `cert_key` are the files of TLS; `behind_proxy` says that a proxy does it. `allow_hosts` are
+    names under which the box is reached, `allow_origins` pages of others that may use it, `allow_fetch` hosts,
+    addresses and networks of one's own that a request may have a model fetched from.
     """
 
     home: Path
@@ -47,6 +48,8 @@ class Config:
     allow_hosts: tuple[str, ...] = ()
     allow_origins: tuple[str, ...] = ()
     allow_fetch: tuple[str, ...] = ()
+    wait: float = 60.0
+    idle: float = 0.0
     origins: tuple[tuple[str, Origin], ...] = ()
 
     @property
@@ -87,6 +90,12 @@ def _seconds(value: object) -> float:
 
 def _bytes(value: object) -> Bytes:
     return parse_bytes(str(value))
+
+
+def _day(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or not 0 <= float(value) <= 86400:
+        raise ValueError("seconds between 0 and 86400 are wanted")
+    return float(value)
 
 
 def _host(value: object) -> str:
@@ -131,6 +140,8 @@ _READ: Mapping[str, Callable[[Any], object]] = {
     "allow_hosts": _words,
     "allow_origins": _words,
     "allow_fetch": _words,
+    "wait": _seconds,
+    "idle": _day,
 }
 
 

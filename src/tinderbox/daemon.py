@@ -10,8 +10,8 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,11 +29,12 @@ from tinderbox.engines.pool import Order, Pool
 from tinderbox.errors import Conflict, TinderboxError, WrongUsage
 from tinderbox.jobs.book import Book
 from tinderbox.jobs.kinds import known_kinds
-from tinderbox.jobs.runner import Runner, Tenancy
+from tinderbox.jobs.runner import Runner
 from tinderbox.keys import own_key, read_keys
 from tinderbox.learning import Load, Timings, correct_load, learn_load, learn_runs, runs_of
 from tinderbox.machine.probe import probe
-from tinderbox.memory import Lease, admit, read_room
+from tinderbox.memory import Governor, Lease, open_ledger, read_memory
+from tinderbox.memory.decisions import Decision, Minutes
 from tinderbox.models.store import Store
 from tinderbox.plan.footprint import footprint
 from tinderbox.plan.plan import backend_of
@@ -48,10 +49,15 @@ if TYPE_CHECKING:
     from tinderbox.serve.keys import Keyring
 
 ENGINE = "llama.cpp"
-_ASK_AGAIN = 2.0  # seconds until a job that found no memory asks again
 
 
-def make_pool(config: Config, store: Store, sockets: Path, held: Grounds = WATCHED) -> Pool:
+def make_governor(config: Config, record: Callable[[Decision], None]) -> Governor:
+    """The one budget of this machine's memory."""
+    ledger = open_ledger(config.memory, read_memory(), idle=config.idle or None)
+    return Governor(ledger, read_memory, record=record)
+
+
+def make_pool(config: Config, store: Store, sockets: Path, governor: Governor, held: Grounds = WATCHED) -> Pool:
     """The pool of this box: models from its store, each answered by llama.cpp in a child process, held in `held`."""
     caches = Caches(config.home / FOLDER, config.caches)
     caches.tidy(contents_of(store))
@@ -82,7 +88,7 @@ def make_pool(config: Config, store: Store, sockets: Path, held: Grounds = WATCH
         )
         return LlamaCpp(settings, sockets, log, limit, caches)
 
-    return Pool(order, start, lambda leases: read_room(config.memory, leases))
+    return Pool(order, start, governor, wait=config.wait)
 
 
 def predicted_memory(home: Path, settings: Settings, card: Card) -> Bytes:
@@ -108,21 +114,20 @@ class Lessons:
         self._open: set[asyncio.Task[None]] = set()
 
     def hear(self, timings: Timings) -> None:
-        lease = next((lease for lease in self._pool.leases() if lease.holder == timings.model), None)
-        task = asyncio.create_task(asyncio.to_thread(self._learn, timings, lease))
+        lease = self._pool.governor.ledger.leases.get(timings.model)
+        settings = self._pool.settings(timings.model)
+        task = asyncio.create_task(asyncio.to_thread(self._learn, timings, lease, settings))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
 
     async def end(self) -> None:
         await asyncio.gather(*self._open)
 
-    def _learn(self, timings: Timings, lease: Lease | None) -> None:
+    def _learn(self, timings: Timings, lease: Lease | None, settings: Settings | None) -> None:
         with suppress(TinderboxError):  # a model that was removed, or a state that is busy: a lesson is lost, no answer
-            stored = self._store.find(timings.model)
-            card = stored.card()
+            card = self._store.find(timings.model).card()
             learn_runs(self._home, runs_of(card, this_machine(self._home), timings))
-            if lease is not None and lease.measured is not None and lease.context:
-                settings = Settings(stored.name, stored.path, lease.context, lease.parallel, threads=1)
+            if lease is not None and settings is not None and lease.measured is not None:
                 learn_held(self._home, self._store, settings, lease.measured)
 
 
@@ -150,13 +155,15 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         own_key(config.home) as own,
     ):
         store = Store(config.home)
-        pool = make_pool(config, store, sockets, held)
+        minutes = Minutes(config.home)
+        governor = make_governor(config, minutes.take)
+        pool = make_pool(config, store, sockets, governor, held)
         lessons = Lessons(config.home, pool, store)
         health = Health(pool.engines)
         kinds = known_kinds(config.home, config.threads or physical_cores())
-        runner = Runner(Book(config.home), kinds, _granted(pool), config.home)
+        runner = Runner(Book(config.home), kinds, governor.tenancy, config.home)
         stopping = asyncio.Event()
-        looking = asyncio.create_task(health.run())
+        watches = [asyncio.create_task(watch) for watch in (health.run(), governor.watch())]
         try:
             first = asyncio.create_task(_load_first(pool, load_first, stopping))
             server = partial(_make_server, config, own, pool, lessons, health, runner, stopping)
@@ -164,24 +171,12 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
             await _serve(config, own, server, listener, stopping, ready)
             await first
         finally:
-            looking.cancel()
+            for watch in watches:
+                watch.cancel()
             await runner.close()
             await pool.close()
             await lessons.end()
-
-
-def _granted(pool: Pool) -> Tenancy:
-    """Memory for jobs beside the pool's models: what is free; nobody asks it back."""
-
-    @asynccontextmanager
-    async def granted(holder: str, wanted: Bytes, on_yield: Callable[[], None]) -> AsyncIterator[None]:
-        while wanted > (room := pool.room()).free:
-            if wanted > room.capacity:
-                admit(holder, wanted, room, [])  # never: it says so, with the numbers
-            await asyncio.sleep(_ASK_AGAIN)
-        yield
-
-    return granted
+            await minutes.end()
 
 
 async def _load_first(pool: Pool, name: str | None, stopping: asyncio.Event) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -54,7 +53,7 @@ class Ward:
         self.health = Health(self._engines, clock=lambda: self.now, deadline=0.01)
 
     def _engines(self) -> list[tuple[Lease, Patient]]:
-        lease = Lease("a", "model", 1, 1, "ready", self.busy, pinned=False, since=datetime.now(UTC))
+        lease = Lease("a", "model", 1, state="ready", users=int(self.busy))
         return [(lease, self.patient)] if self.there else []
 
 

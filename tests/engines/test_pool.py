@@ -10,7 +10,7 @@ from tinderbox.engines.echo import Echo
 from tinderbox.engines.engine import Settings
 from tinderbox.engines.pool import Order, Pool
 from tinderbox.errors import DoesNotFit, EngineFailed, NotFound, Unavailable
-from tinderbox.memory import Lease, Room, make_room
+from tinderbox.memory import Governor, Ledger, Reading
 from tinderbox.units import GB
 
 pytestmark = pytest.mark.anyio
@@ -35,20 +35,18 @@ class House:
         self.kind = kind
         self.started: list[Echo] = []
         self.now = 0.0
-        self.pool = Pool(self._order, self._start, self._room, clock=lambda: self.now)
+        self.governor = Governor(Ledger(8 * GB), lambda: Reading(8 * GB, 8 * GB), clock=lambda: self.now)
+        self.pool = Pool(self._order, self._start, self.governor, clock=lambda: self.now)
 
     def _order(self, name: str) -> Order:
         if name == "unknown":
             raise NotFound("There is no model called 'unknown'.")
-        return Order(Settings(name, Path(f"{name}.gguf"), context=2048, parallel=2, threads=1), predicted=3 * GB)
+        size = 90 * GB if name == "huge" else 3 * GB
+        return Order(Settings(name, Path(f"{name}.gguf"), context=2048, parallel=2, threads=1), predicted=size)
 
     def _start(self, settings: Settings) -> Echo:
         self.started.append(self.kind(settings))
         return self.started[-1]
-
-    @staticmethod
-    def _room(leases: list[Lease]) -> Room:
-        return make_room(8 * GB, 64 * GB, 60 * GB, leases, pressure=None)
 
 
 async def test_two_askers_of_one_model_share_one_load() -> None:
@@ -68,15 +66,99 @@ async def test_a_model_is_busy_while_it_is_used() -> None:
     assert (during, house.pool.leases()[0].busy) == (True, False)
 
 
-async def test_a_model_without_room_is_refused_before_it_starts() -> None:
+async def test_a_model_that_can_never_fit_is_refused_before_it_starts() -> None:
+    house = House()
+
+    with pytest.raises(DoesNotFit, match=r"huge needs 90.0 GB; the box can grant 8.0 GB. A smaller context"):
+        await house.pool.load("huge")
+
+    assert house.started == []
+
+
+async def test_an_idle_model_leaves_for_one_that_is_wanted() -> None:
     house = House()
     await house.pool.load("a")
+    house.now = 10
     await house.pool.load("b")
 
-    with pytest.raises(DoesNotFit, match="Stop what is idle"):
-        await house.pool.load("c")
+    await house.pool.load("c")
 
-    assert [echo.settings.name for echo in house.started] == ["a", "b"]
+    assert names(house) == ["b", "c"]
+
+
+async def test_a_busy_model_is_waited_for() -> None:
+    house = House()
+    await house.pool.load("b", pinned=True)
+    async with house.pool.use("a"):
+        asker = asyncio.create_task(house.pool.load("c"))
+        await turns()
+        during = names(house)
+
+    await asker
+
+    assert (during, names(house)) == (["b", "a"], ["b", "c"])
+
+
+async def test_who_waits_too_long_is_told_what_stood_in_the_way() -> None:
+    house = House()
+    async with house.pool.use("a"), house.pool.use("b"):
+        asker = asyncio.create_task(house.pool.load("c"))
+        await turns()
+        house.now = 61
+        house.governor.tick()
+
+        with pytest.raises(Unavailable, match=r"c waited 1 min 1 s for 3.0 GB: 2.0 GB of 8.0 GB is free; at work: a"):
+            await asker
+
+
+async def test_the_last_who_goes_away_leaves_the_line() -> None:
+    house = House()
+    async with house.pool.use("a"), house.pool.use("b"):
+        asker = asyncio.create_task(house.pool.load("c"))
+        await turns()
+        asker.cancel()
+        await asyncio.gather(asker, return_exceptions=True)
+        await turns()
+
+    assert (house.governor.ledger.wishes, names(house)) == ((), ["a", "b"])
+
+
+async def test_two_who_ask_for_the_last_room_are_both_served() -> None:
+    house = House()
+    await house.pool.load("a", pinned=True)
+
+    async def ask(name: str) -> str:
+        async with house.pool.use(name) as engine:
+            assert isinstance(engine, Echo)
+            return engine.settings.name
+
+    assert tuple(await asyncio.gather(ask("b"), ask("c"), ask("d"))) == ("b", "c", "d")
+
+
+async def test_a_pinned_model_stays() -> None:
+    house = House()
+    await house.pool.load("a", pinned=True)
+    await house.pool.load("b")
+
+    await house.pool.load("c")
+    pinned = names(house)
+    await house.pool.load("a", pinned=False)
+    house.now = 5
+    await asyncio.gather(house.pool.load("c"), house.pool.load("b"))
+
+    assert (pinned, sorted(names(house))) == (["a", "c"], ["b", "c"])
+
+
+async def test_an_engine_that_cannot_be_made_leaves_its_room_behind() -> None:
+    def broken(settings: Settings) -> Echo:
+        raise OSError("no more files")
+
+    house = House(broken)
+
+    with pytest.raises(OSError, match="no more files"):
+        await house.pool.load("a")
+
+    assert house.pool.leases() == []
 
 
 async def test_a_model_that_cannot_load_leaves_its_room_behind() -> None:
@@ -91,7 +173,7 @@ async def test_a_model_that_cannot_load_leaves_its_room_behind() -> None:
 async def test_an_asker_who_goes_away_does_not_end_the_load() -> None:
     house = House(Slow)
     asker = asyncio.create_task(house.pool.load("a"))
-    await asyncio.sleep(0)
+    await turns()
 
     asker.cancel()
     await asyncio.gather(asker, return_exceptions=True)
@@ -161,12 +243,24 @@ async def test_a_model_that_keeps_crashing_is_given_a_rest() -> None:
 async def test_stopping_a_model_that_loads_ends_the_wait_for_it() -> None:
     house = House(Endless)
     asker = asyncio.create_task(house.pool.load("a"))
-    await asyncio.sleep(0)
+    await turns()
 
     await house.pool.stop("a", patience=60)
 
-    with pytest.raises(Unavailable, match="was stopped while it loaded"):
+    with pytest.raises(Unavailable, match="was stopped before it had loaded"):
         await asker
+
+
+async def test_stopping_a_model_that_waits_for_memory_ends_the_wait_for_it() -> None:
+    house = House()
+    async with house.pool.use("a"), house.pool.use("b"):
+        asker = asyncio.create_task(house.pool.load("c"))
+        await turns()
+
+        await house.pool.stop("c", patience=60)
+
+        with pytest.raises(Unavailable, match="was stopped before it had loaded"):
+            await asker
 
 
 async def test_a_closed_pool_starts_nothing_more() -> None:
@@ -186,6 +280,16 @@ class Endless(Echo):
     async def load(self) -> None:
         await self.wait_ended()
         raise EngineFailed("its process was ended by signal 9")
+
+
+def names(house: House) -> list[str]:
+    return [lease.holder for lease in house.pool.leases()]
+
+
+async def turns(count: int = 20) -> None:
+    """Let everybody else go on for a while."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 async def _crash(house: House) -> None:

@@ -139,4 +139,4 @@ def test_a_model_beyond_the_memory_is_refused_with_the_numbers(starter: Path, tm
     with running(furnish(tmp_path, starter), "--memory", "50MB") as box:
         refused = box.command("load", STARTER)
 
-    assert (refused.returncode, "of 50.0 MB is free" in refused.stderr) == (3, True)
+    assert (refused.returncode, "the box can grant 50.0 MB" in refused.stderr) == (3, True)

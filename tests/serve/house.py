@@ -1,8 +1,6 @@
 """The HTTP face over a pool of echoes: everything real but the models."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +13,11 @@ from tinderbox.engines.pool import Order, Pool
 from tinderbox.jobs.book import Book
 from tinderbox.jobs.kinds import known_kinds
 from tinderbox.jobs.runner import Runner
-from tinderbox.memory import make_room
+from tinderbox.memory import Governor, Ledger, Reading
 from tinderbox.models.store import Store
 from tinderbox.serve.access import Access
 from tinderbox.serve.app import make_app
-from tinderbox.units import GB, MB, Bytes
+from tinderbox.units import GB, MB
 from tinderbox.web import page_routes
 
 
@@ -35,11 +33,7 @@ def make_house(home: Path, access: Access | None = None) -> FastAPI:
     def order(name: str) -> Order:
         return Order(replace(base, name=store.find(name).name), predicted=MB)
 
-    pool = Pool(order, Echo, lambda leases: make_room(8 * GB, 8 * GB, 6 * GB, leases, pressure=None))
-    jobs = Runner(Book(home), known_kinds(home, threads=1), _granted, home)
+    governor = Governor(Ledger(8 * GB), lambda: Reading(8 * GB, 6 * GB))
+    pool = Pool(order, Echo, governor)
+    jobs = Runner(Book(home), known_kinds(home, threads=1), governor.tenancy, home)
     return make_app(pool, store, asyncio.Event(), drain=1, page=page_routes(), access=access, jobs=jobs)
-
-
-@asynccontextmanager
-async def _granted(holder: str, wanted: Bytes, on_yield: Callable[[], None]) -> AsyncIterator[None]:
-    yield

@@ -206,10 +206,10 @@ async def _own_engine(config: Config, stored: Stored, context: int) -> AsyncIter
     from tinderbox.daemon import physical_cores, predicted_memory
     from tinderbox.engines.engine import Settings
     from tinderbox.engines.llamacpp import LlamaCpp
-    from tinderbox.memory import admit, read_room
+    from tinderbox.memory import admit
 
     settings = Settings(stored.name, stored.path, context, 1, config.threads or physical_cores())
-    admit(stored.name, predicted_memory(config.home, settings, stored.card()), read_room(config.memory, []), [])
+    admit(stored.name, predicted_memory(config.home, settings, stored.card()), config.memory)
     with tempfile.TemporaryDirectory(prefix="tinderbox-") as folder:
         engine = LlamaCpp(settings, Path(folder), Path(folder) / "engine.log")
         await engine.load()

@@ -1,4 +1,4 @@
-"""`up`, `down`, `ps`, `load`, `stop`: the box itself and what it has loaded."""
+"""`up`, `down`: the box itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinderbox.cli.table import format_table
-from tinderbox.config import Config, home_folder, read_config
+from tinderbox.config import Config, read_config
 from tinderbox.errors import BoxNotRunning, TinderboxError
-from tinderbox.units import format_bytes
 
 if TYPE_CHECKING:
     from tinderbox.client import Client
@@ -74,66 +72,6 @@ def down(as_json: bool) -> None:
         box.down()
     _wait(lambda: not _is_locked(config.home), config.drain + _STOP_GRACE, "The box has not stopped.")
     click.echo(json.dumps({"status": "stopped"}) if as_json else "The box has stopped.")
-
-
-@click.command(epilog="Example: tinderbox ps --json")
-@click.option("--json", "as_json", is_flag=True, help="Print the pool and its leases as JSON.")
-def ps(as_json: bool) -> None:
-    """Show who holds the memory: each loaded model, the rest of the machine, what is free."""
-    from tinderbox.client import find_box
-
-    with find_box(home_folder()) as box:
-        state = box.ps()
-    if as_json:
-        click.echo(json.dumps(state))
-        return
-    rows = [
-        (
-            lease["holder"],
-            lease["state"] + (", busy" if lease["busy"] else ""),
-            format_bytes(lease["predicted"]),
-            "?" if lease["measured"] is None else format_bytes(lease["measured"]),
-            str(lease["context"]),
-            lease["since"][:19].replace("T", " "),
-        )
-        for lease in state["leases"]
-    ]
-    click.echo(
-        format_table(
-            ("MODEL", "STATE", "PREDICTED", "MEASURED", "CONTEXT", "SINCE (UTC)"), rows, right=frozenset({2, 3, 4})
-        )
-    )
-    for pool in state["pool"]:
-        click.echo(
-            f"\n{format_bytes(pool['capacity'])} {pool['name']} memory: {format_bytes(pool['used_by_us'])} ours, "
-            f"{format_bytes(pool['used_by_others'])} others', {format_bytes(pool['free'])} free"
-        )
-
-
-@click.command(epilog="Example: tinderbox load smollm2:135m")
-@click.argument("model")
-@click.option("--json", "as_json", is_flag=True, help="Print the lease as JSON.")
-def load(model: str, as_json: bool) -> None:
-    """Load MODEL, so that its first answer does not wait."""
-    from tinderbox.client import find_box
-
-    with find_box(home_folder()) as box:
-        lease = box.load(absolute_if_file(model))
-    click.echo(
-        json.dumps(lease) if as_json else f"{lease['holder']} is ready, with {lease['context']} tokens of context."
-    )
-
-
-@click.command(epilog="Example: tinderbox stop smollm2:135m")
-@click.argument("model")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def stop(model: str, as_json: bool) -> None:
-    """Unload MODEL once its running answers have ended, and give its memory back."""
-    from tinderbox.client import find_box
-
-    with find_box(home_folder()) as box:
-        stopped = box.stop(absolute_if_file(model))
-    click.echo(json.dumps(stopped) if as_json else f"{model} has left the memory.")
 
 
 def absolute_if_file(model: str) -> str:

@@ -1,22 +1,22 @@
-"""The pool: which models are loaded, which of them are answering, and how one comes and goes.
+"""The pool: which models are at work, and how one comes and goes.
 
-A model has one place at a time: loading, ready, leaving. Whoever asks for one that is loading waits for the same load;
-one that is leaving is waited out and loaded anew. A place is busy while somebody uses it, and is not ended then unless
-the patience that `stop` was given runs out.
+Whether one may come, and when one goes, the memory's ledger decides; a model's state is there. Whoever asks for one
+that is loading waits for the same load; one that is on its way out is waited for and loaded anew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from typing import Any
 
 from tinderbox.engines.engine import Engine, Settings
 from tinderbox.errors import NotFound, TinderboxError, Unavailable
-from tinderbox.memory import Lease, LeaseState, Room, admit
+from tinderbox.memory import Claim, Governor, Lease
+from tinderbox.memory.event import Began, Finished, Leaving, Left, Loaded, Pinned, Wanted
 from tinderbox.units import Bytes
 
 _CRASHES_FORGIVEN = 3  # within the window; then a model has to wait before it is loaded again
@@ -35,76 +35,76 @@ class Order:
 class _Place:
     order: Order
     engine: Engine
-    state: LeaseState = "loading"
     users: int = 0
-    since: datetime = field(default_factory=lambda: datetime.now(UTC))
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
     load: asyncio.Task[None] | None = None
+    end: asyncio.Task[None] | None = None
 
-    def lease(self) -> Lease:
-        settings = self.order.settings
-        return Lease(
-            holder=settings.name,
-            kind="model",
-            predicted=self.order.predicted,
-            measured=self.engine.measured(),
-            state=self.state,
-            busy=self.users > 0,
-            pinned=False,
-            since=self.since,
-            context=settings.context,
-            parallel=settings.parallel,
-        )
+
+@dataclass(slots=True)
+class _Wish:
+    """One wait for memory, shared by all who ask for the same model."""
+
+    task: asyncio.Task[None]
+    askers: int = 0
+    place: _Place | None = None
 
 
 class Pool:
     """The models at work. `order` turns a name into an Order (or NotFound); `start` makes an engine that is not loaded;
-    `room` says what memory is left; `clock` gives seconds.
+    `governor` grants the memory; `wait` is the seconds that a request waits for it; `clock` gives seconds.
     """
 
     def __init__(
         self,
         order: Callable[[str], Order],
         start: Callable[[Settings], Engine],
-        room: Callable[[list[Lease]], Room],
+        governor: Governor,
+        *,
+        wait: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._order = order
         self._start = start
-        self._room = room
+        self.governor = governor
+        self._wait = wait
         self._clock = clock
         self._places: dict[str, _Place] = {}
+        self._wishes: dict[str, _Wish] = {}
         self._crashes: dict[str, list[float]] = {}
-        self._watchers: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
         self.begun = 0  # uses since the start: who sees it move was not alone
 
     @asynccontextmanager
     async def use(self, name: str) -> AsyncIterator[Engine]:
         """The model's engine, loaded if it was not, busy until the block ends."""
-        place = await self._ready(name)
-        place.users += 1
-        self.begun += 1
-        place.idle.clear()
+        place = await self._enter(name)
         try:
+            await self._loaded(place)
             yield place.engine
         finally:
-            place.users -= 1
-            if not place.users:
-                place.idle.set()
+            self._finish(place)
 
-    async def load(self, name: str) -> Lease:
-        return (await self._ready(name)).lease()
+    async def load(self, name: str, *, pinned: bool | None = None) -> Lease:
+        """Load it if it is not, and pin it or let it go where that is said."""
+        async with self.use(name):
+            key = self._loaded_name(name)
+            if pinned is not None:
+                self.governor.tell(Pinned(key, pinned))
+            return self.governor.ledger.leases[key]
 
     async def stop(self, name: str, patience: float) -> None:
         """End a model once its answers have ended, or after `patience` seconds. Raises NotFound if it is not loaded."""
-        name = self._order(name).settings.name
-        place = self._places.get(name)
-        if place is None:
-            loaded = ", ".join(self._places) or "none"
-            raise NotFound(f"{name} is not loaded.", f"Loaded: {loaded}.")
-        await self._end(place, patience)
+        key = self._loaded_name(name)
+        if key not in self._places:
+            self._wishes.pop(key).task.cancel()
+            return
+        place = self._places[key]
+        self.governor.tell(Leaving(place.order.settings.name))
+        await asyncio.shield(self._ended(place, patience))
 
     def running(self) -> int:
         """Questions that are being answered now."""
@@ -124,100 +124,211 @@ class Pool:
         place = self._places.get(name)
         return place.order.settings.context if place else None
 
-    def leases(self) -> list[Lease]:
-        return [place.lease() for place in self._places.values()]
+    def settings(self, holder: str) -> Settings | None:
+        """How a model that is at work was set up."""
+        place = self._places.get(holder)
+        return place.order.settings if place else None
 
     def engines(self) -> list[tuple[Lease, Engine]]:
-        """What is ready, for those who look after it."""
-        return [(place.lease(), place.engine) for place in self._places.values() if place.state == "ready"]
+        """What answers now, for those who look after it."""
+        leases = self.governor.ledger.leases
+        there = [(leases[key], place.engine) for key, place in self._places.items() if key in leases]
+        return [(lease, engine) for lease, engine in there if lease.state in ("ready", "closing")]
 
-    def room(self) -> Room:
-        return self._room(self.leases())
+    def leases(self) -> list[Lease]:
+        """Of models and of everything else that holds memory."""
+        return list(self.governor.ledger.leases.values())
 
     async def close(self) -> None:
         """End every model now; no process is left when this returns."""
         self._closing = True
-        await asyncio.gather(*(self._end(place, patience=0) for place in list(self._places.values())))
-        await asyncio.gather(*self._watchers)
+        for wish in list(self._wishes.values()):
+            wish.task.cancel()
+        await asyncio.gather(*(self._ended(place, patience=0) for place in list(self._places.values())))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _ready(self, name: str) -> _Place:
-        if (place := self._places.get(name)) and place.state == "ready":
-            return place  # the hot path: no look into the store for a model that is at work
+    async def _enter(self, name: str) -> _Place:
+        """Where the model is at work, or begins to load, with this use begun."""
+        if (place := self._places.get(name)) and self._is_open(name):
+            return self._begin(place)  # the hot path: no look into the store for a model that is at work
         order = self._order(name)
         key = order.settings.name
-        while place := self._places.get(key):
-            if place.state == "ready":
-                return place
-            if place.load is not None and place.state == "loading":
-                # The load goes on for the others, and for the next one who asks, if this asker goes away.
-                await asyncio.shield(place.load)
-            else:
-                await place.gone.wait()
-        place = self._admit(order)
-        place.load = asyncio.create_task(self._load(place))
-        place.load.add_done_callback(_mark_seen)
-        await asyncio.shield(place.load)
+        while True:
+            if (place := self._places.get(key)) and self._is_open(key):
+                return self._begin(place)
+            if begun := await self._granted(order):
+                return begun
+
+    def _is_open(self, key: str) -> bool:
+        lease = self.governor.ledger.leases.get(key)
+        return lease is not None and lease.state in ("loading", "ready")
+
+    async def _granted(self, order: Order) -> _Place | None:
+        """Wait for the memory together with all who want this model. The last who goes away ends the wait.
+
+        Returns the place where this use has begun: it did with the grant, so that nobody else's wish could end the
+        model before. None: look again.
+        """
+        key = order.settings.name
+        wish = self._wishes.get(key)
+        if wish is None:
+            self._check_crashes(key)
+            wish = self._wishes[key] = _Wish(self._keep(self._begin_load(order)))
+        wish.askers += 1
+        try:
+            await asyncio.shield(wish.task)
+            return wish.place
+        except asyncio.CancelledError:
+            if wish.place is not None:
+                self._finish(wish.place)
+            if wish.task.cancelled():
+                raise _stopping() if self._closing else _stopped(key) from None
+            raise
+        finally:
+            wish.askers -= 1
+            if not wish.askers and not wish.task.done():
+                self._wishes.pop(key)
+                wish.task.cancel()
+
+    async def _begin_load(self, order: Order) -> None:
+        """The grant comes before the process (rule 1 of the memory)."""
+        key = order.settings.name
+        wanted = Wanted(key, order.predicted, patience=self._wait)
+        try:
+            await self.governor.grant(Claim(wanted, self._releaser(key), lambda: self._measured(key)))
+            if key not in self._places:
+                wish = self._wishes[key]
+                wish.place = self._start_place(order)
+                for _ in range(wish.askers):
+                    self._begin(wish.place)
+        finally:
+            if key in self._wishes and self._wishes[key].task is asyncio.current_task():
+                del self._wishes[key]
+
+    def _start_place(self, order: Order) -> _Place:
+        key = order.settings.name
+        try:
+            place = self._places[key] = _Place(order, self._start(order.settings))
+        except BaseException:
+            self.governor.tell(Left(key))
+            raise
+        place.idle.set()
+        place.load = self._keep(self._load(place))
         return place
 
-    def _admit(self, order: Order) -> _Place:
-        """A place for a model that has none: the grant comes before the process (rule 1 of the memory)."""
-        name = order.settings.name
+    def _releaser(self, key: str) -> Callable[[bool], None]:
+        def release(force: bool) -> None:
+            if place := self._places.get(key):
+                self._ended(place, patience=0)
+
+        return release
+
+    def _measured(self, key: str) -> Bytes | None:
+        place = self._places.get(key)
+        return place.engine.measured() if place else None
+
+    def _check_crashes(self, key: str) -> None:
         if self._closing:
-            raise Unavailable("The box is stopping.", "Start it again with: tinderbox up")
-        recent = [at for at in self._crashes.get(name, []) if self._clock() - at < _CRASH_WINDOW]
+            raise _stopping()
+        recent = [at for at in self._crashes.get(key, []) if self._clock() - at < _CRASH_WINDOW]
         if len(recent) >= _CRASHES_FORGIVEN:
             wait = int(_CRASH_WINDOW - (self._clock() - recent[0])) + 1
-            raise Unavailable(f"{name} crashed {len(recent)} times in a minute.", f"Again in {wait} s.", wait)
-        leases = self.leases()
-        admit(name, order.predicted, self._room(leases), leases)
-        place = self._places[name] = _Place(order, self._start(order.settings))
-        place.idle.set()
+            raise Unavailable(f"{key} crashed {len(recent)} times in a minute.", f"Again in {wait} s.", wait)
+
+    async def _loaded(self, place: _Place) -> None:
+        # The load goes on for the others, and for the next one who asks, if this asker goes away.
+        if place.load is not None and not place.load.done():
+            await asyncio.shield(place.load)
+        elif place.load is not None:
+            place.load.result()
+
+    def _begin(self, place: _Place) -> _Place:
+        place.users += 1
+        self.begun += 1
+        place.idle.clear()
+        self.governor.tell(Began(place.order.settings.name))
         return place
 
+    def _finish(self, place: _Place) -> None:
+        place.users -= 1
+        if not place.users:
+            place.idle.set()
+        if not place.gone.is_set():
+            self.governor.tell(Finished(place.order.settings.name))
+
     async def _load(self, place: _Place) -> None:
+        started = self._clock()
         try:
             await place.engine.load()
         except TinderboxError as error:
+            stopped = place.end is not None
             self._remove(place)
-            if place.state == "leaving":
-                raise Unavailable(f"{place.order.settings.name} was stopped while it loaded.") from error
+            if stopped:
+                raise _stopped(place.order.settings.name) from error
             raise
-        place.state = "ready"
-        watcher = asyncio.create_task(self._watch(place))
-        self._watchers.add(watcher)
-        watcher.add_done_callback(self._watchers.discard)
+        self.governor.tell(Loaded(place.order.settings.name, self._clock() - started))
+        self.governor.look()  # measured beats predicted from now on
+        self._keep(self._watch(place))
 
     async def _watch(self, place: _Place) -> None:
         """Give back the place of an engine that ended by itself, so that the next request loads it again."""
         await place.engine.wait_ended()
-        if place.state == "ready":
+        if place.end is None:
             self._crashes.setdefault(place.order.settings.name, []).append(self._clock())
             await place.engine.close()
             self._remove(place)
 
+    def _ended(self, place: _Place, patience: float) -> asyncio.Task[None]:
+        """The end of a place, begun now if it was not before."""
+        if not patience:
+            place.hurry.set()
+        if place.end is None:
+            place.end = self._keep(self._end(place, patience))
+        return place.end
+
     async def _end(self, place: _Place, patience: float) -> None:
-        if place.state == "leaving":
-            await place.gone.wait()
-            return
-        loading, place.state = place.state == "loading", "leaving"
-        if not loading and patience:
-            try:
-                async with asyncio.timeout(patience):
-                    await place.idle.wait()
-            except TimeoutError:
-                pass  # what still answers gets an error event: the person who stopped it was told the deadline
+        if place.load is None or place.load.done():
+            # What still answers when it is over gets an error event: the person who stopped it was told the deadline.
+            waits = [asyncio.create_task(event.wait()) for event in (place.idle, place.hurry)]
+            await asyncio.wait(waits, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
         await place.engine.close()
         if place.load is not None:
             await asyncio.wait([place.load])
         self._remove(place)
 
     def _remove(self, place: _Place) -> None:
+        key = place.order.settings.name
         place.gone.set()
-        if self._places.get(place.order.settings.name) is place:
-            del self._places[place.order.settings.name]
+        if self._places.get(key) is place:
+            del self._places[key]
+            self.governor.tell(Left(key))
+
+    def _loaded_name(self, name: str) -> str:
+        key = name if name in self._places else self._order(name).settings.name
+        if key not in self._places and key not in self._wishes:
+            loaded = ", ".join(self._places) or "none"
+            raise NotFound(f"{key} is not loaded.", f"Loaded: {loaded}.")
+        return key
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task that is not forgotten, and whose failure is no error of the event loop's where nobody waits for it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_mark_seen)
+        return task
 
 
-def _mark_seen(load: asyncio.Task[None]) -> None:
-    """A load that fails after its last asker went away is no error of the event loop's."""
-    if not load.cancelled():
-        load.exception()
+def _stopped(key: str) -> Unavailable:
+    return Unavailable(f"{key} was stopped before it had loaded.")
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("The box is stopping.", "Start it again with: tinderbox up")
+
+
+def _mark_seen(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +16,9 @@ from tinderbox import __version__
 from tinderbox.engines.caches import forget_removed
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import Conflict, TinderboxError
-from tinderbox.memory import Lease
+from tinderbox.memory import Governor, Lease, Wish
+from tinderbox.memory.decisions import read_decisions
+from tinderbox.memory.event import FOREVER
 from tinderbox.models.download import pull
 from tinderbox.models.progress import Progress
 from tinderbox.models.store import Store, Stored
@@ -35,6 +37,10 @@ class Stopping(Protocol):
 class ModelName(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     model: Annotated[str, Field(min_length=1)]
+
+
+class Pin(ModelName):
+    pinned: bool = True
 
 
 def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float) -> APIRouter:
@@ -61,13 +67,27 @@ def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float) -> AP
     async def ps() -> dict[str, Any]:
         return describe_memory(pool)
 
+    @router.get("/history")
+    async def history() -> dict[str, Any]:
+        samples = [{**asdict(sample), "at": sample.at.isoformat()} for sample in pool.governor.samples]
+        return {"samples": samples}
+
+    @router.get("/decisions")
+    def decisions(holder: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 20) -> dict[str, Any]:
+        read = read_decisions(store.home, holder, limit)
+        return {"decisions": [{**asdict(decision), "at": decision.at.isoformat()} for decision in read]}
+
     @router.get("/events", response_class=StreamingResponse)
     async def events() -> StreamingResponse:
         return StreamingResponse(_watch(pool, stopping), media_type="text/event-stream")
 
     @router.post("/load")
     async def load(body: ModelName) -> dict[str, Any]:
-        return describe_lease(await pool.load(body.model))
+        return describe_lease(pool, await pool.load(body.model))
+
+    @router.post("/pin")
+    async def pin(body: Pin) -> dict[str, Any]:
+        return describe_lease(pool, await pool.load(body.model, pinned=body.pinned))
 
     @router.post("/stop")
     async def stop(body: ModelName) -> dict[str, str]:
@@ -102,12 +122,44 @@ def describe_model(stored: Stored, state: str) -> dict[str, Any]:
     }
 
 
-def describe_lease(lease: Lease) -> dict[str, Any]:
-    return {**asdict(lease), "since": lease.since.isoformat()}
+def describe_lease(pool: Pool, lease: Lease) -> dict[str, Any]:
+    settings = pool.settings(lease.holder)
+    return {
+        "holder": lease.holder,
+        "kind": lease.kind,
+        "predicted": lease.predicted,
+        "measured": lease.measured,
+        "state": lease.state,
+        "busy": lease.busy,
+        "pinned": lease.pinned,
+        "since": pool.governor.wall_time(lease.since).isoformat(timespec="seconds"),
+        "used": pool.governor.wall_time(lease.used).isoformat(timespec="seconds"),
+        "context": settings.context if settings else None,
+        "parallel": settings.parallel if settings else None,
+    }
+
+
+def describe_wish(governor: Governor, wish: Wish, place: int) -> dict[str, Any]:
+    ends = None if wish.deadline == FOREVER else governor.wall_time(wish.deadline).isoformat(timespec="seconds")
+    asked = governor.wall_time(wish.asked).isoformat(timespec="seconds")
+    return {
+        "holder": wish.holder,
+        "kind": wish.kind,
+        "wanted": wish.size,
+        "place": place,
+        "since": asked,
+        "deadline": ends,
+    }
 
 
 def describe_memory(pool: Pool) -> dict[str, Any]:
-    return {"pool": [asdict(pool.room())], "leases": [describe_lease(lease) for lease in pool.leases()]}
+    governor = pool.governor
+    wishes = enumerate(governor.ledger.wishes, start=1)
+    return {
+        "pool": [asdict(governor.room())],
+        "leases": [describe_lease(pool, lease) for lease in pool.leases()],
+        "waiting": [describe_wish(governor, wish, place) for place, wish in wishes],
+    }
 
 
 async def _watch(pool: Pool, stopping: Stopping) -> AsyncIterator[str]:
