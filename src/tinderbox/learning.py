@@ -76,7 +76,8 @@ class Load:
 class Timings:
     """How fast one answer came, by the engine's own clock: tokens and tokens a second; `cached` were not read again.
 
-    `alone`: no other question was answered on this machine meanwhile, so that the figures are the model's own.
+    `alone`: no other question was answered on this machine meanwhile, so that the figures are the model's own. `first`
+    and `took` are the seconds from the question's arrival to the first token and to the end, by the box's clock.
     """
 
     model: str
@@ -86,6 +87,8 @@ class Timings:
     generated: int
     generated_per_second: float
     alone: bool = True
+    first: float | None = None
+    took: float | None = None
 
 
 def runs_of(card: Card, machine: Machine, timings: Timings, engine: str = "llama.cpp") -> list[Run]:

@@ -42,6 +42,10 @@ class _Place:
     load: asyncio.Task[None] | None = None
     end: asyncio.Task[None] | None = None
 
+    @property
+    def is_loaded(self) -> bool:
+        return self.load is not None and self.load.done()
+
 
 @dataclass(slots=True)
 class _Wish:
@@ -109,6 +113,15 @@ class Pool:
     def running(self) -> int:
         """Questions that are being answered now."""
         return sum(place.users for place in self._places.values())
+
+    def questions(self) -> dict[str, int]:
+        """How many are answered now (`running`), and how many wait for a `slot`, a `load`, or `memory`."""
+        count = {"running": 0, "slot": 0, "load": 0, "memory": sum(wish.askers for wish in self._wishes.values())}
+        for place in self._places.values():
+            answered = min(place.users, place.order.settings.parallel) if place.is_loaded else 0
+            count["running"] += answered
+            count["slot" if place.is_loaded else "load"] += place.users - answered
+        return count
 
     async def wait_gone(self, name: str, patience: float) -> None:
         """Return when the model that failed a request has left its place, or after `patience` seconds: its process may

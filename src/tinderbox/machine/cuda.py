@@ -15,6 +15,7 @@ from typing import Protocol
 from tinderbox.units import Bytes
 
 _NAME_LENGTH = 96
+_OF_THE_CHIP = 0  # nvmlTemperatureSensors_t
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,25 @@ class Library:
         self._library.nvmlSystemGetDriverVersion(text, _NAME_LENGTH)
         return text.value.decode(errors="replace")
 
+    def temperature(self, index: int) -> float | None:
+        """In degrees Celsius."""
+        found = ctypes.c_uint()
+        refused = self._library.nvmlDeviceGetTemperature(self._handle(index), _OF_THE_CHIP, ctypes.byref(found))
+        return None if refused else float(found.value)
+
+    def power(self, index: int) -> float | None:
+        """In watts."""
+        found = ctypes.c_uint()
+        refused = self._library.nvmlDeviceGetPowerUsage(self._handle(index), ctypes.byref(found))
+        return None if refused else found.value / 1000
+
     def _handle(self, index: int) -> ctypes.c_void_p:
         handle = ctypes.c_void_p()
         self._library.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle))
         return handle
 
 
-def load_nvml() -> Nvml | None:
+def load_nvml() -> Library | None:
     """The driver's library, started; None where there is none or it does not start."""
     for name in ("libnvidia-ml.so.1", "nvml.dll"):
         try:

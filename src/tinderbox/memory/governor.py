@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -74,6 +74,7 @@ class Governor:
     ) -> None:
         self.ledger = ledger
         self.samples: deque[Sample] = deque(maxlen=_SAMPLES)
+        self.decided: Counter[str] = Counter()  # how often, by what was decided
         self._read = read
         self._clock = clock
         self._record = record
@@ -175,6 +176,7 @@ class Governor:
     def _act(self, instruction: Instruction) -> None:
         holder = instruction.holder
         if decision := as_decision(instruction, datetime.now(UTC)):
+            self.decided[decision.what] += 1
             self._record(decision)
         match instruction:
             case Grant(_, size):

@@ -23,9 +23,11 @@ from tinderbox.planning import Planner
 from tinderbox.serve.access import Access, close_to_others
 from tinderbox.serve.anthropic import anthropic_routes
 from tinderbox.serve.box import Stopping, box_routes
+from tinderbox.serve.counting import Counting
 from tinderbox.serve.health import health_routes
 from tinderbox.serve.jobs import job_routes
 from tinderbox.serve.keys import Keyring
+from tinderbox.serve.metrics import Metrics
 from tinderbox.serve.openai import openai_routes
 from tinderbox.serve.plan import held_by, plan_routes
 from tinderbox.serve.relay import Heard
@@ -47,8 +49,8 @@ def make_app(
     """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get;
     `heard` is told how fast answers came; `health` is asked for readiness; `access` says who may ask, by default
     whoever is on this machine; `jobs` are what it does beside its models."""
-    health = health or Health(pool.engines)
-    heard = _all_hear(health.heard, heard)
+    health, metrics = health or Health(pool.engines), Metrics(pool)
+    heard = _all_hear(health.heard, metrics.heard, heard)
     access = access or Access(Keyring(store.home))
     handlers: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
         TinderboxError: _handle_ours,
@@ -62,9 +64,10 @@ def make_app(
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))
     if jobs is not None:
         app.include_router(job_routes(jobs, stopping))
-    app.include_router(health_routes(health))
+    app.include_router(health_routes(health, metrics))
     app.routes.extend(page)
     close_to_others(app, access)
+    app.add_middleware(Counting, metrics=metrics)
     return app
 
 

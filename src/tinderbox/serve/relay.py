@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from starlette.responses import Response
@@ -108,16 +110,16 @@ class Relay(Response):
                 others, begun = self._pool.running() - 1, self._pool.begun
                 try:
                     await self._pass_on(await engine.reply(self._path, self._body), sent)
-                    self._tell(sent.tail, alone=not others and begun == self._pool.begun)
+                    self._tell(sent, alone=not others and begun == self._pool.begun)
                     return
                 except EngineFailed:
                     if sent.spoke or not tries_left:
                         raise
             await self._pool.wait_gone(self._model, _MOURNING)
 
-    def _tell(self, tail: bytes, *, alone: bool) -> None:
-        if self._heard is not None and (timings := read_timings(self._model, tail, alone=alone)) is not None:
-            self._heard(timings)
+    def _tell(self, sent: _Sent, *, alone: bool) -> None:
+        if self._heard is not None and (timings := read_timings(self._model, sent.tail, alone=alone)) is not None:
+            self._heard(sent.clocked(timings))
 
     async def _pass_on(self, reply: Reply, sent: _Sent) -> None:
         try:
@@ -171,6 +173,7 @@ class _Sent:
         self._headers = headers
         self._heard = self._heard_before = b""
         self._pieces = 0
+        self._begun = self._first = time.monotonic()
         self.started = False
         self.spoke = False  # a word of the answer was heard: from here on, nothing is asked anew
         self.is_cut = False  # the last event was left in the middle
@@ -181,8 +184,17 @@ class _Sent:
         return self._heard_before + self._heard
 
     def hear(self, piece: bytes) -> None:
+        if not self._pieces:
+            self._first = time.monotonic()
         self._heard_before, self._heard = self._heard, piece
         self._pieces += 1
+
+    def clocked(self, timings: Timings) -> Timings:
+        """With the box's clock. The first token of an answer that came in one piece is as old as the others took."""
+        took, first = time.monotonic() - self._begun, self._first - self._begun
+        if self._pieces == 1 and timings.generated_per_second > 0:
+            first = max(0.0, took - timings.generated / timings.generated_per_second)
+        return replace(timings, first=first, took=took)
 
     def tokens(self, asked: int) -> int:
         """Read and written for this answer. Of one that was cut each piece counts, and four of the `asked` bytes."""
