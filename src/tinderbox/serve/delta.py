@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What one event added. `finish` is the engine's reason (`stop`, `length`, `tool_calls`); `stopped_by` the stop
-    sequence that we found ourselves, after which nothing more is wanted; `timings` are llama.cpp's."""
+    """What one event added to the `choice`-th answer. `finish` is the engine's reason (`stop`, `length`, `tool_calls`);
+    `stopped_by` the stop sequence that we found ourselves, after which nothing more is wanted; `timings` are
+    llama.cpp's."""
 
     text: str = ""
     thinking: str = ""
@@ -39,20 +41,29 @@ class Delta:
     usage: Usage | None = None
     timings: Mapping[str, Any] | None = None
     stopped_by: str | None = None
+    choice: int = 0
+    logprobs: Mapping[str, Any] | None = None
 
     @property
     def speaks(self) -> bool:
         return bool(self.text or self.thinking or self.calls)
 
 
+class Reader(Protocol):
+    """Turns what the engine said into what it meant, for one choice of an answer."""
+
+    def read(self, delta: Delta) -> Delta: ...
+
+
 class Deltas:
     """Cuts a stream of server-sent events into Deltas, whatever pieces it comes in.
 
     With `stops`, an answer's text ends before the first of them; its tool calls and thinking are left alone. The engine
-    could stop there by itself, but does not say at which.
+    could stop there by itself, but does not say at which. `reading` makes what reads the calls in an answer's text.
     """
 
-    def __init__(self, stops: Sequence[str] = ()) -> None:
+    def __init__(self, stops: Sequence[str] = (), reading: Callable[[], Reader] | None = None) -> None:
+        self._readers = defaultdict[int, Reader](reading) if reading else None
         self._rest = b""
         self._stops = tuple(stops)
         self._held = ""
@@ -65,7 +76,8 @@ class Deltas:
             if data == event or data == b"[DONE]":
                 continue
             delta = _read(json.loads(data))
-            yield self._until_stop(delta) if self._stops else delta
+            delta = self._until_stop(delta) if self._stops else delta
+            yield self._readers[delta.choice].read(delta) if self._readers is not None else delta
 
     def _until_stop(self, delta: Delta) -> Delta:
         """Hold back what may be the start of a stop sequence until it is clear that it is none."""
@@ -104,6 +116,8 @@ def _read(event: Mapping[str, Any]) -> Delta:
         finish=choice.get("finish_reason"),
         usage=_read_usage(event),
         timings=event.get("timings"),
+        choice=choice.get("index") or 0,
+        logprobs=choice.get("logprobs"),
     )
 
 

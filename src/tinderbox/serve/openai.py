@@ -5,6 +5,7 @@ Bodies are checked here, then handed to the engine as they came: what a client s
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Sized
@@ -34,12 +35,18 @@ from tinderbox.errors import (
     WrongUsage,
 )
 from tinderbox.models.store import Store, Stored
+from tinderbox.serve.chunks import Chunks
 from tinderbox.serve.relay import Heard, Relay
+from tinderbox.serve.structure import needs_preparing, prepare
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Tokens = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Word = Annotated[str, Field(min_length=1)]
+
+
+_CHAT = "/v1/chat/completions"
+_CONTEXT = 8192  # tokens, where a model does not say
 
 
 class _Body(BaseModel):
@@ -150,7 +157,10 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRo
 
     @router.post("/chat/completions", response_class=Response)
     async def chat_completions(body: ChatCompletionRequest, request: Request) -> Response:
-        return Relay(pool, body.model, "/v1/chat/completions", await request.body(), error_event, heard)
+        asked = await request.json()
+        if not needs_preparing(asked) and (body.n or 1) == 1:
+            return Relay(pool, body.model, _CHAT, await request.body(), error_event, heard)
+        return await _prepared(asked, pool, store, heard)
 
     @router.post("/completions", response_class=Response)
     async def completions(body: CompletionRequest, request: Request) -> Response:
@@ -161,6 +171,18 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRo
         return Relay(pool, body.model, "/v1/embeddings", await request.body(), error_event, texts=_count(body.input))
 
     return router
+
+
+async def _prepared(asked: dict[str, Any], pool: Pool, store: Store, heard: Heard | None) -> Response:
+    """In a thread: a large schema takes a moment to become a grammar."""
+    card = store.find(asked["model"]).card()
+    context = pool.context(asked["model"]) or min(card.context_length or _CONTEXT, _CONTEXT)
+    prepared = await asyncio.to_thread(prepare, asked, card.template, context)
+    if prepared.reading is None and asked.get("n", 1) == 1:
+        return Relay(pool, asked["model"], _CHAT, json.dumps(prepared.body).encode(), error_event, heard)
+    body = json.dumps(prepared.body | {"stream": True, "stream_options": {"include_usage": True}}).encode()
+    told = Chunks(asked, prepared.reading)
+    return Relay(pool, asked["model"], _CHAT, body, error_event, heard, translation=told)
 
 
 def _count(texts: str | Sized) -> int:

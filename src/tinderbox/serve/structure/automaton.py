@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import TypeVar
 
 from tinderbox.errors import BadRequest
@@ -249,7 +250,7 @@ def _determined(loose: _Loose, last: int, pattern: str) -> Automaton:
 def _split(edges: list[Edge]) -> Iterable[tuple[int, int, frozenset[int]]]:
     """Ranges that overlap, cut at each other's ends."""
     cuts = sorted({low for low, _, _ in edges} | {high + 1 for _, high, _ in edges})
-    for low, after in zip(cuts, cuts[1:], strict=False):
+    for low, after in pairwise(cuts):
         targets = frozenset(to for first, last, to in edges if first <= low <= last)
         if targets:
             yield low, after - 1, targets

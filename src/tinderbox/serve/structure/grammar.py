@@ -30,13 +30,14 @@ _MOST_STEPS = 20_000
 _MOST_RULES = 20_000
 _LONGEST_TEXT = 16_384
 _BLOCK = 256
+_LONGEST_KEY = 60
 _FREE_KEY = "^[A-Za-z_][A-Za-z0-9_ -]{0,39}$"
 _TYPE_OF = {
-    "object": ("properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties", "maxProperties"),
-    "array": ("items", "prefixItems", "minItems", "maxItems", "uniqueItems"),
-    "string": ("pattern", "format", "minLength", "maxLength"),
-    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-}  # fmt: skip
+    "object": "properties required additionalProperties patternProperties propertyNames minProperties maxProperties",
+    "array": "items prefixItems minItems maxItems uniqueItems",
+    "string": "pattern format minLength maxLength",
+    "number": "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +202,9 @@ class Grammar:
         ]
         if not patterns:
             return self._once(("text", low, most), lambda: self.rule(f'"\\"" {self._characters(low, most)} "\\""'))
-        key = ("patterns", tuple(patterns), low, high)
+        key = ("patterns", tuple(patterns), low, high, most)
         try:
-            return self._once(key, lambda: self.automatic(text_automaton(patterns, low, high), quoted=True))
+            return self._once(key, lambda: self.automatic(text_automaton(patterns, low, high, most), quoted=True))
         except BadRequest as error:
             keyword = "pattern" if "pattern" in schema else "format"
             raise BadRequest(error.what, error.remedy, f"{place}.{keyword}") from error
@@ -237,7 +238,7 @@ class Grammar:
 
     def free_key(self, taken: tuple[str, ...], pattern: str = _FREE_KEY) -> str | None:
         """A key that is none of those which have a meaning of their own."""
-        found = relieved(text_automaton([pattern], 0, None), taken)
+        found = relieved(text_automaton([pattern], 0, None, _LONGEST_KEY), taken)
         return self._once(("key", taken, pattern), lambda: self.automatic(found, quoted=True))
 
     def most_items(self, low: int, high: int | None) -> int:
@@ -256,7 +257,7 @@ def _types(schema: dict[str, Any]) -> list[str]:
     """The types that are asked for; where none is, the one whose keywords are used, else any."""
     if "type" in schema:
         return _listed(schema["type"])
-    used = [name for name, keywords in _TYPE_OF.items() if any(keyword in schema for keyword in keywords)]
+    used = [name for name, keywords in _TYPE_OF.items() if any(keyword in schema for keyword in keywords.split())]
     return used or ["object", "array", "string", "number", "boolean", "null"]
 
 
@@ -265,7 +266,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _range(schema: dict[str, Any]) -> Range:
-    numbers = {name: Fraction(str(schema[name])) for name in _TYPE_OF["number"] if name in schema}
+    numbers = {name: Fraction(str(schema[name])) for name in _TYPE_OF["number"].split() if name in schema}
     low, above = numbers.get("minimum"), False
     if (bound := numbers.get("exclusiveMinimum")) is not None and (low is None or bound >= low):
         low, above = bound, True

@@ -49,10 +49,9 @@ def _named(schema: dict[str, Any], required: set[str], place: str) -> dict[str, 
     for name in dict.fromkeys(missing):
         matches = any(automaton(pattern).accepts(name) for pattern in patterns)
         named[name] = True if matches else schema.get("additionalProperties", True)
-    for name in named:
-        for pattern, inner in patterns.items():
-            if automaton(pattern).accepts(name):
-                named[name] = merge(named[name], inner, f"{place}.properties.{name}")
+    for pattern, inner in patterns.items():
+        for name in filter(automaton(pattern).accepts, list(named)):
+            named[name] = merge(named[name], inner, f"{place}.properties.{name}")
     names = schema.get("propertyNames", True)
     return {name: inner if is_valid(name, names, names) else False for name, inner in named.items()}
 

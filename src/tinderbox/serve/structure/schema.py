@@ -19,14 +19,10 @@ Schema = dict[str, Any] | bool
 _DEEPEST = 64
 _MOST = 5000  # schemas within a schema
 TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
-_NOTES = frozenset(
-    "title description default examples example deprecated readOnly writeOnly discriminator nullable strict "
-    "contentEncoding contentMediaType contentSchema $schema $id id $anchor $comment".split()
-)
-_REFUSED = frozenset(
-    "not if then else contains minContains maxContains dependentSchemas dependencies unevaluatedProperties "
-    "unevaluatedItems $dynamicRef $dynamicAnchor $recursiveRef $vocabulary".split()
-)
+_NOTES = """title description default examples example deprecated readOnly writeOnly discriminator nullable strict
+contentEncoding contentMediaType contentSchema $schema $id id $anchor $comment"""
+_REFUSED = """not if then else contains minContains maxContains dependentSchemas dependencies unevaluatedProperties
+unevaluatedItems $dynamicRef $dynamicAnchor $recursiveRef $vocabulary"""
 
 
 def _is_count(value: object) -> bool:
@@ -109,7 +105,7 @@ def check(schema: object, place: str) -> None:
 def _check_keywords(schema: dict[str, Any], place: str) -> None:
     for keyword, value in schema.items():
         where = f"{place}.{keyword}"
-        if keyword in _REFUSED:
+        if keyword in _REFUSED.split():
             raise BadRequest(
                 f"'{where}': answers cannot be held to '{keyword}'.",
                 "Leave it out, or say it with anyOf or enum.",
@@ -119,7 +115,7 @@ def _check_keywords(schema: dict[str, Any], place: str) -> None:
             fits, wanted = _CHECKS[keyword]
             if not fits(value):
                 raise BadRequest(f"'{where}' is wrong: {wanted} is wanted.", "", where)
-        elif keyword not in _NOTES and (near := _slip(keyword)):
+        elif keyword not in _NOTES.split() and (near := _slip(keyword)):
             raise BadRequest(f"'{where}' is no keyword.", near, where)
 
 

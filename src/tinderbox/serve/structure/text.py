@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tinderbox.serve.structure.automaton import Automaton, automaton, bounded, meet
 
-_DATE = r"(19|20)[0-9]{2}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+_LONG_MONTH = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+_SHORT_MONTH = "(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8])"
+_DATE = f"(19|20)[0-9]{{2}}-({_LONG_MONTH}|{_SHORT_MONTH})"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-2]):[0-5][0-9])"
 _LABEL = "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?"
 _HOST = rf"{_LABEL}(\.{_LABEL}){{0,3}}"
@@ -44,14 +46,15 @@ _MOST_STATES = 3000
 CHAR = r'[ !#-\[\]-~\u00A0-\uD7FF\uE000-\U0010FFFF] | "\\" ["\\/nrt]'
 
 
-def text_automaton(patterns: list[str], low: int, high: int | None) -> Automaton:
-    """The texts that match all `patterns`, of `low` to `high` characters; fewer at the long end where that is large."""
+def text_automaton(patterns: list[str], low: int, high: int | None, most: int) -> Automaton:
+    """The texts that match all `patterns`, of `low` to `high` characters: as few as `most`, or as can be followed,
+    where that is enough."""
     found = automaton(patterns[0])
     for pattern in patterns[1:]:
         found = meet(found, automaton(pattern))
-    if high is None:
-        return bounded(found, low, None) if low else found
-    return bounded(found, low, max(low, min(high, _MOST_STATES // max(1, len(found.edges)))))
+    room = min(most if high is None else high, _MOST_STATES // max(1, len(found.edges)))
+    short = bounded(found, low, max(low, room))
+    return bounded(found, low, high) if short.is_empty and room != high else short
 
 
 def write(found: Automaton, name: str, *, quoted: bool) -> dict[str, str]:
@@ -76,7 +79,7 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _JSON = {0x09: '"\\\\t"', 0x0A: '"\\\\n"', 0x0D: '"\\\\r"', 0x22: '"\\\\\\""', 0x5C: '"\\\\\\\\"'}
 
 
-def _spelt(low: int, high: int) -> list[str]:
+def _spelt(low: int, high: int | None, most: int) -> list[str]:
     """Characters as they stand in a JSON string: ranges, and escapes for those that need one."""
     found = []
     for code in sorted(code for code in _JSON if low <= code <= high):

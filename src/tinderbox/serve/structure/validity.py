@@ -40,7 +40,7 @@ def _is(value: Any, name: str) -> bool:
         return name == ("null" if value is None else "boolean")
     if isinstance(value, int | float):
         return name == "number" or (name == "integer" and float(value).is_integer())
-    return name == {str: "string", list: "array", dict: "object"}[type(value)]
+    return isinstance(value, {"string": str, "array": list, "object": dict}.get(name, ()))
 
 
 def _is_chosen(value: Any, schema: dict[str, Any], root: Schema, depth: int) -> bool:
