@@ -79,22 +79,27 @@ class Echo:
         if request.get("return_progress"):
             progress = {"total": prompt, "cache": prompt - len(words), "processed": prompt}
             yield self._event({"role": "assistant", "content": None}, prompt_progress=progress)
-        limit = request.get("max_tokens", len(words))
+        for choice in range(request.get("n") or 1):
+            async for event in self._choice(words, request, choice):
+                yield event
+        yield b"data: [DONE]\n\n"
+
+    async def _choice(self, words: list[str], request: dict[str, Any], choice: int) -> AsyncIterator[bytes]:
+        prompt, limit = _count(request), request.get("max_tokens", len(words))
         for count, delta in enumerate(_said(words)[:limit]):
             if words[count : count + 2] == ["please", "crash"]:
                 self._ended.set()
             if self._ended.is_set():
                 raise EngineFailed("The engine's process ended in the middle of the answer.")
-            yield self._event(delta)
+            yield self._event(delta, choice)
             await asyncio.sleep(0)
         if request.get("stream_options"):
-            yield self._event({}, finish_reason="length" if limit < len(words) else "stop")
+            yield self._event({}, choice, "length" if limit < len(words) else "stop")
             usage = {"prompt_tokens": prompt, "completion_tokens": min(limit, len(words))}
             yield self._event({}, usage=usage | {"prompt_tokens_details": {"cached_tokens": prompt - len(words)}})
-        yield b"data: [DONE]\n\n"
 
-    def _event(self, delta: dict[str, Any], finish_reason: str | None = None, **more: object) -> bytes:
-        chunk = _completion(self.settings.name, delta=delta, finish_reason=finish_reason) | more
+    def _event(self, delta: dict[str, Any], index: int = 0, finish_reason: str | None = None, **more: object) -> bytes:
+        chunk = _completion(self.settings.name, index=index, delta=delta, finish_reason=finish_reason) | more
         return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 

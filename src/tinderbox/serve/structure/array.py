@@ -69,7 +69,8 @@ def _set(
     if first or values is None:
         where = f"{place}.uniqueItems"
         raise BadRequest(f"'{where}': answers can be held to it for items with an 'enum' only.", "Leave it out.", where)
-    right = {same(value): value for value in values if is_valid(value, flat, flat)}
+    alone = {name: value for name, value in flat.items() if name != "enum"} if isinstance(flat, dict) else flat
+    right = {same(value): value for value in values if is_valid(value, alone, alone)}
     members = [Member(quote(json.dumps(value, ensure_ascii=False)), required=False) for value in right.values()]
     body = in_sequence(grammar.rule, members, None, low, high, "]")
     return None if body is None else grammar.rule(f'"[" gap {body}')

@@ -28,6 +28,7 @@ _LEVELS = 6  # of references that lead back to themselves
 _ANY_DEPTH = 3  # of a value of which nothing is said
 _MOST_STEPS = 20_000
 _MOST_RULES = 20_000
+_LARGEST = 1_000_000  # characters
 _LONGEST_TEXT = 16_384
 _BLOCK = 256
 _LONGEST_KEY = 60
@@ -63,7 +64,7 @@ class Grammar:
         """Raises BadRequest, naming the place, for what is broken, cannot be held to, or allows nothing at all."""
         check(schema, place)
         self._root = schema
-        self._recursive = recursive(schema)
+        self._recursive = recursive(schema, place)
         self._known = {key: name for key, name in self._known.items() if not isinstance(key, _Reference)}
         try:
             found = self._expression(schema, place, 0)
@@ -81,7 +82,10 @@ class Grammar:
         return name
 
     def text(self, root: str) -> str:
-        return "\n".join(f"{name} ::= {body}" for name, body in ({"root": root} | self._rules).items()) + "\n"
+        found = "\n".join(f"{name} ::= {body}" for name, body in ({"root": root} | self._rules).items()) + "\n"
+        if len(found) > _LARGEST:
+            raise BadRequest(f"The grammar of the schema has over {_LARGEST} characters.", "Ask for something simpler.")
+        return found
 
     def _set(self, name: str, body: str) -> None:
         self._rules[name] = body
@@ -142,7 +146,8 @@ class Grammar:
 
     def _literals(self, schema: dict[str, Any]) -> str | None:
         values = schema.get("enum", [schema.get("const")])
-        right = [value for value in values if is_valid(value, schema, self._root)]
+        rest = {name: value for name, value in schema.items() if name != "enum"}
+        right = [value for value in values if is_valid(value, rest, self._root)]
         return self._either([quote(json.dumps(value, ensure_ascii=False)) for value in right])
 
     def _choice(self, schema: dict[str, Any], keyword: str, place: str, level: int) -> str | None:

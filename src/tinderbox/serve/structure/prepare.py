@@ -67,7 +67,7 @@ def grammar_of(wanted: Wanted, budget: int) -> str:
 @lru_cache(maxsize=64)
 def _grammar(calls: str, form: str | None, form_place: str, parallel: bool, budget: int) -> str:
     """An agent asks for the same tools at each turn; its grammar is made once."""
-    grammar = Grammar(Allowance(text=max(16, budget), items=max(4, min(512, budget // 8))))
+    grammar = Grammar(Allowance(text=max(16, budget // 2), items=max(4, min(512, budget // 32))))
     roots = []
     offered = json.loads(calls)
     if offered:

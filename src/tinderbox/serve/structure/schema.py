@@ -153,14 +153,14 @@ def look_up(root: Schema, reference: str, place: str) -> Schema:
     return found
 
 
-def recursive(root: Schema) -> frozenset[str]:
+def recursive(root: Schema, place: str) -> frozenset[str]:
     """The references that lead back to themselves."""
     leads: dict[str, set[str]] = {}
     waiting = list(_references(root))
     while waiting:
         reference = waiting.pop()
         if reference not in leads:
-            leads[reference] = _references(look_up(root, reference, reference))
+            leads[reference] = _references(look_up(root, reference, place))
             waiting.extend(leads[reference])
     return frozenset(reference for reference in leads if reference in _reached(leads, reference))
 

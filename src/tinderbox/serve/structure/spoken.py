@@ -16,6 +16,7 @@ from tinderbox.serve.structure.validity import is_valid
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 _HEAD = re.compile(r'\{"name": ("(?:[^"\\]|\\.)*"), "arguments": ')
 _FENCE = re.compile(r"\s*```[A-Za-z_]*\s*(.*?)\s*```\s*", re.DOTALL)
+_TAG = re.compile(r"\s*<[A-Za-z_|]{0,20}>?\s*(?=[\[{])(.*[\]}])\s*(<?/?[A-Za-z_|]{0,20}>)?\s*", re.DOTALL)
 _KEYS = ('"name"', '"function"', '"type"', '"arguments"', '"parameters"')
 
 
@@ -89,7 +90,7 @@ class _Scan:
 
 
 class Recognised:
-    """Calls that a model wrote as plain text: the whole answer as JSON, fenced or not, or marked with `<tool_call>`.
+    """Calls that a model wrote as plain text: the whole answer as JSON, fenced or in a tag, or marked `<tool_call>`.
 
     Text is held back only while it may still be a call. What names no known tool, or has arguments that are not what
     the tool takes, is told as the text it is.
@@ -135,8 +136,8 @@ def recognise(text: str, tools: dict[str, Tool]) -> tuple[str, list[CallPiece]]:
             rest = before.strip() + "".join(after for _, _, after in parts).strip()
             return rest, _numbered([call for calls in found for call in calls])
         return text, []
-    fenced = _FENCE.fullmatch(text)
-    calls = _calls_in(fenced[1] if fenced else text, tools)
+    wrapped = _FENCE.fullmatch(text) or _TAG.fullmatch(text)
+    calls = _calls_in(wrapped[1] if wrapped else text, tools)
     return ("", _numbered(calls)) if calls else (text, [])
 
 
@@ -185,6 +186,9 @@ def _may_be_call(text: str) -> bool:
         if fence is None:
             return False
         text = text[fence.end() :]
+    if text.startswith("<"):
+        tag = re.match(r"<[A-Za-z_|]{0,20}($|>?\s*)", text)
+        text = text[tag.end() :] if tag else text
     opened = re.match(r"\[?\s*\{\s*", text)
     if opened is None:
         return re.fullmatch(r"\[?\s*", text) is not None

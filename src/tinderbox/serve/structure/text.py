@@ -8,7 +8,7 @@ _LONG_MONTH = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
 _SHORT_MONTH = "(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8])"
 _DATE = f"(19|20)[0-9]{{2}}-({_LONG_MONTH}|{_SHORT_MONTH})"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-2]):[0-5][0-9])"
-_LABEL = "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?"
+_LABEL = "[a-z0-9]{1,16}(-[a-z0-9]{1,16})?"  # two hyphens together mean something else
 _HOST = rf"{_LABEL}(\.{_LABEL}){{0,3}}"
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _NAME = "[A-Za-z0-9_+-]{1,32}"
@@ -79,7 +79,7 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _JSON = {0x09: '"\\\\t"', 0x0A: '"\\\\n"', 0x0D: '"\\\\r"', 0x22: '"\\\\\\""', 0x5C: '"\\\\\\\\"'}
 
 
-def _spelt(low: int, high: int | None, most: int) -> list[str]:
+def _spelt(low: int, high: int) -> list[str]:
     """Characters as they stand in a JSON string: ranges, and escapes for those that need one."""
     found = []
     for code in sorted(code for code in _JSON if low <= code <= high):
