@@ -119,12 +119,12 @@ def _said(words: list[str]) -> list[dict[str, Any]]:
 
 
 def _count(request: dict[str, Any]) -> int:
-    return sum(len(str(message["content"]).split()) for message in request.get("messages") or ())
+    return sum(len(str(message.get("content") or "").split()) for message in request.get("messages") or ())
 
 
 def _last_words(request: dict[str, Any]) -> list[str]:
     messages = request.get("messages") or [{"content": request.get("prompt") or ""}]
-    return str(messages[-1]["content"]).split()
+    return str(messages[-1].get("content") or "").split()
 
 
 def _completion(model: str, **choice: object) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tinderbox.serve.access import Access, close_to_others
 from tinderbox.serve.anthropic import anthropic_routes
 from tinderbox.serve.box import Stopping, box_routes
 from tinderbox.serve.counting import Counting
+from tinderbox.serve.description import describe
 from tinderbox.serve.health import health_routes
 from tinderbox.serve.jobs import job_routes
 from tinderbox.serve.keys import Keyring
@@ -66,6 +67,7 @@ def make_app(
         app.include_router(job_routes(jobs, stopping))
     app.include_router(health_routes(health, metrics))
     app.routes.extend(page)
+    describe(app)
     close_to_others(app, access)
     app.add_middleware(Counting, metrics=metrics)
     return app
