@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from tinderbox.jobs.runner import Runner
 from tinderbox.serve.box import Stopping
 
+Number = Annotated[int, Path(ge=1, lt=2**63)]
 _LOG: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
 
@@ -34,26 +35,26 @@ def job_routes(runner: Runner, stopping: Stopping) -> APIRouter:
         return (await runner.submit(body.kind, body.arguments)).as_json()
 
     @router.get("/{number}")
-    def job(number: int) -> dict[str, Any]:
+    def job(number: Number) -> dict[str, Any]:
         return runner.find(number).as_json()
 
     @router.delete("/{number}")
-    async def forget(number: int) -> dict[str, int]:
+    async def forget(number: Number) -> dict[str, int]:
         runner.forget(number)
         return {"removed": number}
 
     @router.get("/{number}/log", response_class=StreamingResponse, responses=_LOG)
-    async def log(number: int, follow: bool = False) -> StreamingResponse:
+    async def log(number: Number, follow: bool = False) -> StreamingResponse:
         runner.find(number)  # here: an error in mid-stream could not be told
         said = runner.read_log(number, stopping.is_set if follow else None)
         return StreamingResponse(said, media_type="text/plain; charset=utf-8")
 
     @router.post("/{number}/stop")
-    async def stop(number: int) -> dict[str, Any]:
+    async def stop(number: Number) -> dict[str, Any]:
         return (await runner.stop(number)).as_json()
 
     @router.post("/{number}/resume")
-    async def resume(number: int) -> dict[str, Any]:
+    async def resume(number: Number) -> dict[str, Any]:
         return runner.resume(number).as_json()
 
     return router
