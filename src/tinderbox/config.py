@@ -30,7 +30,8 @@ class Config:
     room is needed); `threads` None means one a physical core; `caches` is what saved conversations may take of the disk
     (0: none). `cert` and `cert_key` are the files of TLS; `behind_proxy` says that a proxy does it. `allow_hosts` are
     names under which the box is reached, `allow_origins` pages of others that may use it, `allow_fetch` hosts,
-    addresses and networks of one's own that a request may have a model fetched from.
+    addresses and networks of one's own that a request may have a model fetched from. `control_groups` false leaves
+    models to a watch.
     """
 
     home: Path
@@ -50,6 +51,7 @@ class Config:
     allow_fetch: tuple[str, ...] = ()
     wait: float = 60.0
     idle: float = 0.0
+    control_groups: bool = True
     origins: tuple[tuple[str, Origin], ...] = ()
 
     @property
@@ -142,6 +144,7 @@ _READ: Mapping[str, Callable[[Any], object]] = {
     "allow_fetch": _words,
     "wait": _seconds,
     "idle": _day,
+    "control_groups": _yes,
 }
 
 

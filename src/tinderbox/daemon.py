@@ -11,7 +11,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -151,7 +151,7 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         _home_lock(config.home),
         _sockets() as sockets,
         _listen(config) as listener,
-        grounds() as held,
+        grounds() if config.control_groups else nullcontext(WATCHED) as held,
         own_key(config.home) as own,
     ):
         store = Store(config.home)

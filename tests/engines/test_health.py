@@ -105,6 +105,16 @@ async def test_one_that_does_not_answer_is_asked_twice_and_ended() -> None:
     assert "did not answer" in ward.patient.reason.what
 
 
+async def test_one_whose_process_was_stopped_is_asked_once_and_ended() -> None:
+    ward = Ward()
+    ward.patient.deaf, ward.patient.now = True, Pulse(worked=0.0, stopped=True)
+
+    await ward.health.look()
+
+    assert ward.patient.asked == [False]
+    assert ward.patient.reason is not None
+
+
 async def test_one_that_is_slow_but_works_is_left_alone() -> None:
     ward = Ward()
     ward.patient.deaf, ward.patient.works = True, 1.0

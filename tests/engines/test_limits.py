@@ -1,6 +1,7 @@
 """A child that passes its limit is ended alone, by the kernel or by a watch."""
 
 import asyncio
+import json
 import os
 import re
 import resource
@@ -146,6 +147,36 @@ async def test_an_engine_that_passes_its_limit_says_so_instead_of_loading(starte
         await engine.load()
 
     assert told[0] > limit_of(20 * MB)
+
+
+@pytest.mark.slow
+async def test_an_engine_that_grows_past_its_limit_in_the_middle_of_a_question_says_so(
+    starter: Path, tmp_path: Path
+) -> None:
+    """Reading a long prompt, it takes some 20 MB more than the load did; here it may take 5."""
+    settings = Settings("starter", starter, context=2048, parallel=1, threads=1)
+    loaded = await held_after_load(settings, tmp_path)
+    granted = int((loaded + 5 * MB - 64 * MiB) / 1.03)
+    engine = LlamaCpp(settings, tmp_path, tmp_path / "log", Limit(granted, WATCHED, every=0.005))
+    await engine.load()
+
+    with pytest.raises(EngineFailed, match=r"starter was ended: it held .* granted"):
+        await answer(engine, {"prompt": "sea and fish " * 600, "max_tokens": 50, "stream": True})
+    await engine.close()
+
+
+async def answer(engine: LlamaCpp, question: dict[str, object]) -> bytes:
+    reply = await engine.reply("/v1/completions", json.dumps(question).encode())
+    return b"".join([piece async for piece in reply.body])
+
+
+async def held_after_load(settings: Settings, folder: Path) -> int:
+    engine = LlamaCpp(settings, folder, folder / "log")
+    await engine.load()
+    held = held_by(engine.pid or 0)
+    await engine.close()
+    assert held is not None
+    return held
 
 
 @pytest.mark.slow

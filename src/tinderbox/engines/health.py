@@ -2,7 +2,8 @@
 
 An idle engine is asked for one real token now and then, at no price for what is cached (`proof.py`). A busy one is
 well as long as its process uses the processor: reading a long prompt, it is silent for minutes. Whoever seems dead is
-asked twice before it is ended, so that a box which was itself stopped for a while ends nobody.
+asked twice before it is ended, so that a box which was itself stopped for a while ends nobody; one whose process was
+stopped, once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tinderbox.memory import Lease
 LOOK_EVERY = 5.0  # seconds
 PROVE_EVERY = 60.0  # seconds of idleness between tokens: a large model takes a second of all cores for one
 BUSY_PATIENCE = 30.0  # seconds that a busy engine may use no processor
-_DEADLINE = 5.0  # seconds for one answer
+_DEADLINE = 10.0  # seconds for one answer
 _FRESH = 1.0  # seconds for which readiness believes an answer
 _READY_PATIENCE = 2.0  # seconds that whoever asks for readiness waits
 _AT_WORK = 0.01  # of a processor: more than an engine takes to poll its sockets
@@ -134,7 +135,7 @@ class Health:
         if token:
             chart.asked = self._clock()
         before = engine.pulse()
-        for _ in range(_TRIES):
+        for _ in range(1 if chart.stopped else _TRIES):
             try:
                 async with asyncio.timeout(self._deadline):
                     produced = await engine.prove(token=token)
