@@ -19,6 +19,7 @@ from bench.command_line import measure_commands, measure_size
 from bench.figure import Result, as_table
 from bench.planning import measure_plans
 from bench.serving import measure_serving, measure_start
+from bench.sharing import measure_sharing
 from tinderbox.models.download import pull
 from tinderbox.models.store import Store
 
@@ -58,6 +59,7 @@ def measure(starter: Path, rounds: int) -> list[Result]:
         *measure_size(),
         *asyncio.run(measure_start(starter, rounds)),
         *asyncio.run(measure_serving(starter, rounds)),
+        *asyncio.run(measure_sharing(starter, rounds)),
     ]
 
 

@@ -58,7 +58,7 @@ async def measure_start(starter: Path, rounds: int) -> list[Result]:
         home = furnish(Path(folder), starter)
         times = [await _first_token(home) for _ in range(rounds)]
         held = []
-        async with _started(home, []) as (_, pid):
+        async with started(home, []) as (_, pid):
             held.append(psutil.Process(pid).memory_info().rss / 1e6)
     return [
         Result("starter model: from `tinderbox up` to the first token", "s", 3, "at most", tuple(times)),
@@ -68,7 +68,7 @@ async def measure_start(starter: Path, rounds: int) -> list[Result]:
 
 async def _first_token(home: Path) -> float:
     begun = time.perf_counter()
-    async with _started(home, ["--model", STARTER]) as (endpoint, _):
+    async with started(home, ["--model", STARTER]) as (endpoint, _):
         reached = time.perf_counter()
         answer = await ask(endpoint, SHORT | {"max_tokens": 1})
     return reached - begun + answer.first
@@ -116,13 +116,13 @@ async def _alone(starter: Path) -> AsyncIterator[Endpoint]:
 async def _box(starter: Path) -> AsyncIterator[tuple[Endpoint, int]]:
     with tempfile.TemporaryDirectory() as folder:
         settings = ["--model", STARTER, "--context", str(CONTEXT), "--parallel", str(STREAMS)]
-        async with _started(furnish(Path(folder), starter), settings) as (endpoint, pid):
+        async with started(furnish(Path(folder), starter), settings) as (endpoint, pid):
             await ask(endpoint, SHORT | {"max_tokens": 1})
             yield endpoint, pid
 
 
 @asynccontextmanager
-async def _started(home: Path, words: list[str]) -> AsyncIterator[tuple[Endpoint, int]]:
+async def started(home: Path, words: list[str]) -> AsyncIterator[tuple[Endpoint, int]]:
     """A box in a process of its own, as `tinderbox up` starts it; yields once it says where it listens."""
     import json
     import sys
