@@ -161,7 +161,7 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         lessons = Lessons(config.home, pool, store)
         health = Health(pool.engines)
         kinds = known_kinds(config.home, config.threads or physical_cores())
-        runner = Runner(Book(config.home), kinds, governor.tenancy, config.home)
+        runner = Runner(Book(config.home), kinds, governor.tenancy, config.home, partial(Limit, grounds=held))
         stopping = asyncio.Event()
         watches = [asyncio.create_task(watch) for watch in (health.run(), governor.watch())]
         try:

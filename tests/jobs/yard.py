@@ -38,7 +38,9 @@ class Yard:
         self.runner = Runner(self.book, {"count": count}, self.tenancy, home, at_once=at_once)
 
     @asynccontextmanager
-    async def tenancy(self, holder: str, wanted: Bytes, on_yield: Callable[[], None]) -> AsyncIterator[None]:
+    async def tenancy(
+        self, holder: str, wanted: Bytes, on_yield: Callable[[], None], measured: Callable[[], Bytes | None]
+    ) -> AsyncIterator[None]:
         if wanted > 8 * GB:
             raise DoesNotFit(f"{holder} needs more than there is.")
         await self.room.wait()

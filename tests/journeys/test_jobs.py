@@ -73,6 +73,31 @@ def test_a_job_goes_on_where_it_was_when_a_killed_box_starts_again(own_box: Runn
     assert after["started"] == before["started"]
 
 
+def test_a_job_gives_way_to_a_person_and_goes_on_when_there_is_room(starter: Path, tmp_path: Path) -> None:
+    with running(furnish(tmp_path, starter), "--memory", "280MB") as box:
+        number = json.loads(box.command(*SLOW).stdout)["number"]
+        assert comes_true(lambda: is_at_work(box, number), seconds=30)
+
+        answer = box.command("run", STARTER, "What is the capital of France? Answer in one word.", "--max-tokens", "20")
+        during = job(box, number)
+        box.command("stop", STARTER)
+
+        assert "Paris" in answer.stdout
+        assert (during["state"], "waits for" in during["message"]) == ("yielded", True)
+        assert comes_true(lambda: job(box, number)["state"] == "running")
+        assert job(box, number)["kept"]["tensors"] >= during["kept"]["tensors"]
+
+
+def test_a_running_job_is_a_lease_with_what_it_holds(own_box: Running) -> None:
+    number = json.loads(own_box.command(*SLOW).stdout)["number"]
+    assert comes_true(lambda: is_at_work(own_box, number), seconds=30)
+
+    lease = json.loads(own_box.command("ps", "--json").stdout)["leases"][0]
+
+    assert (lease["holder"], lease["kind"]) == (f"run {number}", "job")
+    assert 0 < lease["measured"] < lease["predicted"]
+
+
 def test_a_bench_as_a_job_keeps_its_rows_and_ends_with_its_engine(own_box: Running) -> None:
     started = own_box.command("bench", STARTER, "--depths", "0,64", "--prompt", "16", "--reply", "4", "--job", "--json")
     number = json.loads(started.stdout)["number"]

@@ -14,12 +14,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tinderbox.engines.limits import Limit, held_by
 from tinderbox.errors import TinderboxError
-from tinderbox.units import Bytes, MiB
+from tinderbox.units import Bytes, MiB, format_bytes
 
 END_PATIENCE = 10.0  # seconds between asking a job to end and ending it
 _LONGEST_LINE = 16 * MiB
@@ -36,28 +38,42 @@ class Work:
     orders: Mapping[str, Any] = field(default_factory=dict)
 
 
-async def attend(
-    command: tuple[str, ...], orders: Mapping[str, Any], log: Path, hear: Callable[[Mapping[str, Any]], None]
-) -> None:
-    """Run the command to its end, and pass on what it says. Cancelled, it ends the process first.
+class Process:
+    """One start of a job: `log` takes its words, `limit` ends it if it holds more than it was granted."""
 
-    Raises TinderboxError in the process's own words where it failed.
-    """
-    said: dict[str, Any] = {}
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as words:
-        begun = words.tell()
-        process = await _start(command, words)
-        try:
-            await _hand_over(process, orders)
-            async for line in _lines(process, words):
-                said |= line
-                hear(line)
-            code = await process.wait()
-        finally:
-            await _end(process)
-    if code:
-        raise TinderboxError(said.get("error") or _explain(code, log, begun))
+    def __init__(self, command: tuple[str, ...], log: Path, limit: Limit) -> None:
+        self._command = command
+        self._log = log
+        self._limit = limit
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def run(self, orders: Mapping[str, Any], hear: Callable[[Mapping[str, Any]], None]) -> None:
+        """To its end; `hear` is passed what it says. Cancelled, it ends the process first.
+
+        Raises TinderboxError in the process's own words where it failed.
+        """
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            begun = log.tell()
+            self._process = process = await _start(self._command, log)
+            try:
+                self._limit.hold(process)
+                error = await _listen(process, orders, log, hear)
+                code = await process.wait()
+            finally:
+                await _end(process)
+                overrun = self._limit.overrun()
+                await self._limit.release()
+        if overrun:
+            raise TinderboxError(f"It was ended because it held {format_bytes(overrun)}, more than it was granted.")
+        if code:
+            raise TinderboxError(error or _explain(code, self._log, begun))
+
+    def measured(self) -> Bytes | None:
+        """What it holds now, with the processes that it has started; None while there is none."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        return _held_by_tree(self._process.pid)
 
 
 async def _start(command: tuple[str, ...], log: BinaryIO) -> asyncio.subprocess.Process:
@@ -76,27 +92,35 @@ async def _start(command: tuple[str, ...], log: BinaryIO) -> asyncio.subprocess.
     )
 
 
-async def _hand_over(process: asyncio.subprocess.Process, orders: Mapping[str, Any]) -> None:
+async def _listen(
+    process: asyncio.subprocess.Process,
+    orders: Mapping[str, Any],
+    log: BinaryIO,
+    hear: Callable[[Mapping[str, Any]], None],
+) -> str | None:
+    """Hand over the orders and pass on what is said until nothing more is. Returns the error, if it said one."""
     assert process.stdin is not None  # noqa: S101  (asked for as a pipe)
-    try:
+    assert process.stdout is not None  # noqa: S101  (likewise)
+    error = None
+    with suppress(ConnectionError):  # it is gone already; its last words are in the log
         process.stdin.write(json.dumps(orders).encode() + b"\n")
         await process.stdin.drain()
-    except ConnectionError:
-        pass  # it is gone already; its last words are in the log
-
-
-async def _lines(process: asyncio.subprocess.Process, log: BinaryIO) -> Any:
-    assert process.stdout is not None  # noqa: S101  (asked for as a pipe)
     while line := await process.stdout.readline():
-        try:
-            words = json.loads(line)
-        except ValueError:
-            words = None
-        if isinstance(words, dict):
-            yield words
-        else:
+        if (words := _words_of(line)) is None:
             log.write(line)
             log.flush()
+        else:
+            error = words.get("error", error)
+            hear(words)
+    return error
+
+
+def _words_of(line: bytes) -> dict[str, Any] | None:
+    try:
+        words = json.loads(line)
+    except ValueError:
+        return None
+    return words if isinstance(words, dict) else None
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -109,6 +133,16 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
+
+
+def _held_by_tree(pid: int) -> Bytes | None:
+    held = held_by(pid)
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    if held is None or not children.exists():
+        return held
+    with suppress(OSError):
+        held += sum(_held_by_tree(int(child)) or 0 for child in children.read_text().split())
+    return held
 
 
 def _explain(code: int, log: Path, begun: int) -> str:

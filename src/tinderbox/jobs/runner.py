@@ -10,24 +10,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tinderbox.engines.limits import Limit
 from tinderbox.errors import BadRequest, Conflict, TinderboxError, did_you_mean
 from tinderbox.jobs import job as life
 from tinderbox.jobs.book import Book
 from tinderbox.jobs.job import Job
 from tinderbox.jobs.kinds import Kind
-from tinderbox.jobs.process import Work, attend
+from tinderbox.jobs.process import Process
 from tinderbox.units import Bytes
 
-# Entering waits until `wanted` bytes are the holder's; the function is called, in the loop's thread, when a person
-# needs them: then the block is left as soon as may be. Raises DoesNotFit for what can never be granted.
-Tenancy = Callable[[str, Bytes, Callable[[], None]], AbstractAsyncContextManager[None]]
+# Entering waits until so many bytes are the holder's; the first function is called, in the loop's thread, when a person
+# needs them: then the block is left as soon as may be. The second tells what is held. Raises DoesNotFit for what can
+# never be granted.
+Tenancy = Callable[[str, Bytes, Callable[[], None], Callable[[], Bytes | None]], AbstractAsyncContextManager[None]]
 
 _READ_EVERY = 0.5  # seconds between looks at a log that grows
 _CHUNK = 1 << 16  # bytes
 
 
 class Runner:
-    """The jobs of one box. `at_once` are given a turn together; the others wait for theirs in the order they came."""
+    """The jobs of one box. `limits` makes what holds a process to so many bytes. `at_once` are given a turn together;
+    the others wait for theirs in the order they came."""
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class Runner:
         kinds: Mapping[str, Kind],
         tenancy: Tenancy,
         home: Path,
+        limits: Callable[[Bytes], Limit] = Limit,
         *,
         at_once: int = 1,
     ) -> None:
@@ -42,6 +46,7 @@ class Runner:
         self._kinds = kinds
         self._tenancy = tenancy
         self._home = home
+        self._limits = limits
         self._turns = asyncio.Semaphore(at_once)
         self._jobs: dict[int, Job] = {}  # those that have not ended, as they are now: the book knows no progress
         self._lives: dict[int, asyncio.Task[None]] = {}
@@ -142,21 +147,20 @@ class Runner:
         job = self._jobs[number]
         work = await asyncio.to_thread(self._kind(job.kind), job.arguments, self.folder(number))
         self._jobs[number] = life.ask(job, work.predicted)
+        process = Process(work.command, self.log(number), self._limits(work.predicted))
         wanted = asyncio.Event()
-        async with self._tenancy(job.holder, work.predicted, wanted.set):
+        async with self._tenancy(job.holder, work.predicted, wanted.set, process.measured):
             self._put(life.start(self._jobs[number], _now()))
-            done = await self._attend(number, work, wanted)
+            done = await self._attend(number, process, work.orders, wanted)
         if not done:
             self._put(life.give_way(self._jobs[number]))
         return done
 
-    async def _attend(self, number: int, work: Work, wanted: asyncio.Event) -> bool:
+    async def _attend(self, number: int, process: Process, orders: Mapping[str, Any], wanted: asyncio.Event) -> bool:
         folder = self.folder(number)
         folder.mkdir(parents=True, exist_ok=True)
-        orders = {**work.orders, "folder": str(folder), "kept": self._jobs[number].kept}
-        attending = asyncio.create_task(
-            attend(work.command, orders, self.log(number), lambda words: self._hear(number, words))
-        )
+        orders = {**orders, "folder": str(folder), "kept": self._jobs[number].kept}
+        attending = asyncio.create_task(process.run(orders, lambda words: self._hear(number, words)))
         giving_way = asyncio.create_task(wanted.wait())
         try:
             await asyncio.wait([attending, giving_way], return_when=asyncio.FIRST_COMPLETED)
