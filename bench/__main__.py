@@ -18,8 +18,10 @@ from tests.models.fuzz import fuzz
 from bench.command_line import measure_commands, measure_size
 from bench.figure import Result, as_table
 from bench.planning import measure_plans
+from bench.returning import measure_returning
 from bench.serving import measure_serving, measure_start
 from bench.sharing import measure_sharing
+from bench.swapping import OTHER, measure_swapping
 from tinderbox.models.download import pull
 from tinderbox.models.store import Store
 
@@ -30,7 +32,8 @@ def main() -> None:
     quick = "--quick" in sys.argv
     rounds = 3 if quick else 9
     starter = pull(Store(CACHE), STARTER).path
-    results = measure(starter, rounds)
+    other = pull(Store(CACHE), OTHER).path
+    results = measure(starter, other, rounds)
     fuzzed = fuzz(seconds=5 if quick else 120, seed=datetime.now(UTC).toordinal())
     about = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -48,7 +51,7 @@ def main() -> None:
     (RESULTS / f"{name}.md").write_text(f"{table}\n\n{json.dumps(about)}\n")
 
 
-def measure(starter: Path, rounds: int) -> list[Result]:
+def measure(starter: Path, other: Path, rounds: int) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         home = furnish(Path(folder), starter)
         commands = measure_commands(home, rounds * 2)
@@ -60,6 +63,8 @@ def measure(starter: Path, rounds: int) -> list[Result]:
         *asyncio.run(measure_start(starter, rounds)),
         *asyncio.run(measure_serving(starter, rounds)),
         *asyncio.run(measure_sharing(starter, rounds)),
+        *asyncio.run(measure_returning(starter, max(1, rounds // 3))),
+        *asyncio.run(measure_swapping(starter, other, rounds)),
     ]
 
 
