@@ -10,6 +10,8 @@ TinderboxError
 ├── NotAllowed           not with this key, or not from there (HTTP 403)
 ├── NotFound             no such model, job, file ... with the nearest names (HTTP 404)
 │   ├── NoSuchJob        no job of that number
+│   ├── NoSuchResponse   no response kept by that name
+│   ├── NoSuchFile       no file by that name
 │   └── NoSuchPath       nothing is served there
 ├── BadModelFile         a model file that our reader refuses, with the place in the file
 ├── DoesNotFit           more memory than there is or can be made free (exit status 3)
@@ -74,6 +76,14 @@ class NotAllowed(TinderboxError):
 
 
 class NotFound(TinderboxError):
+    pass
+
+
+class NoSuchResponse(NotFound):
+    pass
+
+
+class NoSuchFile(NotFound):
     pass
 
 

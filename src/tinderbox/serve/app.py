@@ -32,6 +32,7 @@ from tinderbox.serve.metrics import Metrics
 from tinderbox.serve.openai import openai_routes
 from tinderbox.serve.plan import held_by, plan_routes
 from tinderbox.serve.relay import Heard
+from tinderbox.serve.responses import response_routes
 from tinderbox.serve.shapes import error_response
 
 
@@ -60,6 +61,7 @@ def make_app(
     }
     app = FastAPI(title="Tinderbox", version=__version__, exception_handlers=handlers, docs_url=None, redoc_url=None)
     app.include_router(openai_routes(pool, store, heard))
+    app.include_router(response_routes(pool, store, heard))
     app.include_router(anthropic_routes(pool, heard))
     app.include_router(box_routes(pool, store, stopping, drain))
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))

@@ -5,7 +5,6 @@ Bodies are checked here, then handed to the engine as they came: what a client s
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Sized
@@ -23,8 +22,10 @@ from tinderbox.errors import (
     DoesNotFit,
     KeyNeeded,
     LimitReached,
+    NoSuchFile,
     NoSuchJob,
     NoSuchPath,
+    NoSuchResponse,
     NotAllowed,
     NotFound,
     PromptTooLong,
@@ -36,8 +37,9 @@ from tinderbox.errors import (
 )
 from tinderbox.models.store import Store, Stored
 from tinderbox.serve.chunks import Chunks
+from tinderbox.serve.ready import make_ready
 from tinderbox.serve.relay import Heard, Relay
-from tinderbox.serve.structure import needs_preparing, prepare
+from tinderbox.serve.structure import needs_preparing
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
@@ -46,7 +48,6 @@ Word = Annotated[str, Field(min_length=1)]
 
 
 _CHAT = "/v1/chat/completions"
-_CONTEXT = 8192  # tokens, where a model does not say
 
 
 class _Body(BaseModel):
@@ -174,15 +175,13 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRo
 
 
 async def _prepared(asked: dict[str, Any], pool: Pool, store: Store, heard: Heard | None) -> Response:
-    """In a thread: a large schema takes a moment to become a grammar."""
-    card = store.find(asked["model"]).card()
-    context = pool.context(asked["model"]) or min(card.context_length or _CONTEXT, _CONTEXT)
-    prepared = await asyncio.to_thread(prepare, asked, card.template, context)
+    prepared = await make_ready(asked, pool, store)
     if prepared.reading is None and asked.get("n", 1) == 1:
-        return Relay(pool, asked["model"], _CHAT, json.dumps(prepared.body).encode(), error_event, heard)
+        body = json.dumps(prepared.body).encode()
+        return Relay(pool, asked["model"], _CHAT, body, error_event, heard, unread=prepared.unread)
     body = json.dumps(prepared.body | {"stream": True, "stream_options": {"include_usage": True}}).encode()
     told = Chunks(asked, prepared.reading)
-    return Relay(pool, asked["model"], _CHAT, body, error_event, heard, translation=told)
+    return Relay(pool, asked["model"], _CHAT, body, error_event, heard, unread=prepared.unread, translation=told)
 
 
 def _count(texts: str | Sized) -> int:
@@ -200,6 +199,8 @@ _STATUS: tuple[tuple[type[TinderboxError], int, str, str | None], ...] = (
     (KeyNeeded, 401, "authentication_error", "invalid_api_key"),
     (NotAllowed, 403, "permission_error", "forbidden"),
     (NoSuchJob, 404, "invalid_request_error", "job_not_found"),
+    (NoSuchResponse, 404, "invalid_request_error", "not_found"),
+    (NoSuchFile, 404, "invalid_request_error", "not_found"),
     (NoSuchPath, 404, "invalid_request_error", "not_found"),
     (NotFound, 404, "invalid_request_error", "model_not_found"),
     (Conflict, 409, "invalid_request_error", "conflict"),

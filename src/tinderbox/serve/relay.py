@@ -46,7 +46,8 @@ class Translation(Protocol):
 
 class Relay(Response):
     """Ask `model` for `path` with `body` and send what it says. `as_event` makes the event that ends a broken stream;
-    `heard` is told how fast each whole answer came; `texts` is how many the body holds, each for a context of its own.
+    `heard` is told how fast each whole answer came; `texts` is how many the body holds, each for a context of its own;
+    `unread` of its bytes are no part of the prompt (a grammar).
     With a `translation` the body must ask for a stream. `headers` go with an answer that is no error.
 
     A client that goes away ends the question, in whatever stage it is: waiting for a load, reading, or answering.
@@ -61,11 +62,13 @@ class Relay(Response):
         as_event: Callable[[TinderboxError], bytes],
         heard: Heard | None = None,
         texts: int = 1,
+        unread: int = 0,
         translation: Translation | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self._texts = texts
+        self._unread = unread
         self._translation = translation
         self._with = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
         self._heard = heard
@@ -106,7 +109,7 @@ class Relay(Response):
     async def _ask(self, sent: _Sent) -> None:
         for tries_left in reversed(range(_TRIES)):
             async with self._pool.use(self._model) as engine:
-                _check_length(len(self._body) // self._texts, self._pool.context(self._model))
+                _check_length((len(self._body) - self._unread) // self._texts, self._pool.context(self._model))
                 others, begun = self._pool.running() - 1, self._pool.begun
                 try:
                     await self._pass_on(await engine.reply(self._path, self._body), sent)

@@ -21,7 +21,7 @@ from tinderbox.serve.structure.members import object_expression
 from tinderbox.serve.structure.merge import merge
 from tinderbox.serve.structure.numbers import Range, number_automaton
 from tinderbox.serve.structure.schema import Schema, check, look_up, recursive
-from tinderbox.serve.structure.text import CHAR, FORMATS, quote, text_automaton, write
+from tinderbox.serve.structure.text import CHAR, FORMATS, one_of, text_automaton, write
 from tinderbox.serve.structure.validity import is_valid
 
 _LEVELS = 6  # of references that lead back to themselves
@@ -148,7 +148,8 @@ class Grammar:
         values = schema.get("enum", [schema.get("const")])
         rest = {name: value for name, value in schema.items() if name != "enum"}
         right = [value for value in values if is_valid(value, rest, self._root)]
-        return self._either([quote(json.dumps(value, ensure_ascii=False)) for value in right])
+        texts = sorted({json.dumps(value, ensure_ascii=False) for value in right})
+        return self._once(("enum", *texts), lambda: self.rule(one_of(texts))) if texts else None
 
     def _choice(self, schema: dict[str, Any], keyword: str, place: str, level: int) -> str | None:
         base = {name: value for name, value in schema.items() if name != keyword}

@@ -24,6 +24,11 @@ class Prepared:
     body: dict[str, Any]
     reading: Reading | None = None
 
+    @property
+    def unread(self) -> int:
+        """Bytes of the body as JSON that the model does not read."""
+        return len(json.dumps(self.body.get("grammar", "")))
+
 
 def needs_preparing(chat: Mapping[str, Any]) -> bool:
     """Most chats ask for nothing of the kind, and are handed on as they came."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os.path import commonprefix
+
 from tinderbox.serve.structure.automaton import Automaton, automaton, bounded, meet
 
 _LONG_MONTH = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
@@ -42,6 +44,8 @@ FORMATS = {
 }
 
 _MOST_STATES = 3000
+_DEEPEST = 40
+_FEW_STATES = 300  # of a pattern whose length nobody asked to bound
 # A character of a JSON string: as it is, or behind a backslash. A line end in a text is `\n`.
 CHAR = r'[ !#-\[\]-~\u00A0-\uD7FF\uE000-\U0010FFFF] | "\\" ["\\/nrt]'
 
@@ -52,7 +56,8 @@ def text_automaton(patterns: list[str], low: int, high: int | None, most: int) -
     found = automaton(patterns[0])
     for pattern in patterns[1:]:
         found = meet(found, automaton(pattern))
-    room = min(most if high is None else high, _MOST_STATES // max(1, len(found.edges)))
+    most, states = (most, _FEW_STATES) if high is None else (high, _MOST_STATES)
+    room = min(most, states // max(1, len(found.edges)))
     short = bounded(found, low, max(low, room))
     return bounded(found, low, high) if short.is_empty and room != high else short
 
@@ -73,6 +78,22 @@ def write(found: Automaton, name: str, *, quoted: bool) -> dict[str, str]:
 def quote(text: str) -> str:
     """A text as a literal of a grammar."""
     return '"' + "".join(_ESCAPES.get(char) or char for char in text) + '"'
+
+
+def one_of(texts: list[str], depth: int = 0) -> str:
+    """One of several texts, which are sorted: what they begin with together is written once, so that an engine has few
+    of them to follow at a time."""
+    if len(texts) == 1 or depth > _DEEPEST:
+        return " | ".join(map(quote, texts))
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        groups.setdefault(text[:1], []).append(text)
+    ways = []
+    for group in groups.values():
+        start = commonprefix(group)
+        rest = one_of([text[len(start) :] for text in group], depth + 1) if start and len(group) > 1 else None
+        ways.append(f"{quote(start)} ({rest})" if rest else quote(group[0]))
+    return " | ".join(ways)
 
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
