@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from os.path import commonprefix
-
 from tinderbox.serve.structure.automaton import Automaton, automaton, bounded, meet
 
 _LONG_MONTH = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
@@ -90,10 +88,15 @@ def one_of(texts: list[str], depth: int = 0) -> str:
         groups.setdefault(text[:1], []).append(text)
     ways = []
     for group in groups.values():
-        start = commonprefix(group)
+        start = _shared(group[0], group[-1])
         rest = one_of([text[len(start) :] for text in group], depth + 1) if start and len(group) > 1 else None
         ways.append(f"{quote(start)} ({rest})" if rest else quote(group[0]))
     return " | ".join(ways)
+
+
+def _shared(first: str, last: str) -> str:
+    """What both begin with, and so all that are sorted between them."""
+    return next((first[:at] for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), first)
 
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
