@@ -173,6 +173,22 @@ async def test_a_model_that_answers_makes_the_box_ready_and_is_not_asked_again_a
     assert (ready, ward.patient.asked) == (1, [True])
 
 
+async def test_a_model_that_never_answered_makes_no_box_ready() -> None:
+    ward = Ward()
+    ward.patient.deaf = True
+
+    with pytest.raises(Unavailable, match="No loaded model answers"):
+        await ward.health.check()
+
+
+async def test_who_asks_for_readiness_meanwhile_waits_for_the_same_answer() -> None:
+    ward = Ward()
+
+    await asyncio.gather(ward.health.check(), ward.health.look(), ward.health.check())
+
+    assert ward.patient.asked == [True]
+
+
 async def test_a_stopped_model_is_not_ready_whatever_it_did_before() -> None:
     ward = Ward()
     await ward.health.check()

@@ -36,11 +36,12 @@ class _Chart:
     """One engine's, by the clock: its last sign of life, and the last time that it was asked for a token."""
 
     name: str
-    sign: float
+    sign: float = float("-inf")
     worked: float = 0.0
     busy: bool = False
     stopped: bool = False
     asked: float | None = None
+    asking: asyncio.Task[None] | None = None
 
 
 def need_of(*, busy: bool, stopped: bool, quiet: float, unasked: float | None) -> Need:
@@ -67,7 +68,6 @@ class Health:
         self._deadline = deadline
         self._charts: dict[Vital, _Chart] = {}
         self._checking = asyncio.Lock()
-        self._open: set[asyncio.Task[None]] = set()
         self._answered = False  # whether anything of this box ever was
         self._trouble = ""  # what befell since
 
@@ -85,7 +85,7 @@ class Health:
             unasked = None if chart.asked is None else now - chart.asked
             need = need_of(busy=chart.busy, stopped=chart.stopped, quiet=now - chart.sign, unasked=unasked)
             if need != "nothing":
-                asked.append(self._attend(engine, chart, token=need == "token"))
+                asked.append(self._ask(engine, chart, token=need == "token"))
         await asyncio.gather(*asked)
 
     def heard(self, timings: Timings) -> None:
@@ -101,7 +101,8 @@ class Health:
         async with self._checking:
             now = self._clock()
             charts = self._update(now)
-            asked = [self._begin(*one) for one in charts if _is_stale(one[1], now)]
+            stale = [(engine, chart) for engine, chart in charts if _is_stale(chart, now)]
+            asked = [self._ask(engine, chart, token=chart.asked is None) for engine, chart in stale]
             if asked:
                 await asyncio.wait(asked, timeout=_READY_PATIENCE)
         now = self._clock()
@@ -113,16 +114,16 @@ class Health:
         why = self._trouble or "Nothing was answered yet: no model is loaded."
         raise Unavailable(why, "Load one: tinderbox load MODEL")
 
-    def _begin(self, engine: Vital, chart: _Chart) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._attend(engine, chart, token=chart.asked is None))
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
-        return task
+    def _ask(self, engine: Vital, chart: _Chart, *, token: bool) -> asyncio.Task[None]:
+        """One question at a time: who comes meanwhile waits for the same answer."""
+        if chart.asking is None or chart.asking.done():
+            chart.asking = asyncio.create_task(self._attend(engine, chart, token=token))
+        return chart.asking
 
     def _update(self, now: float) -> list[tuple[Vital, _Chart]]:
         """The charts of those who are there now, with what can be seen from outside."""
         there = self._engines()
-        self._charts = {engine: self._charts.get(engine) or _Chart(lease.holder, sign=now) for lease, engine in there}
+        self._charts = {engine: self._charts.get(engine) or _Chart(lease.holder) for lease, engine in there}
         for lease, engine in there:
             chart, pulse = self._charts[engine], engine.pulse()
             if lease.busy and (not chart.busy or _worked(chart.worked, pulse, now - chart.sign)):
