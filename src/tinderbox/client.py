@@ -81,6 +81,11 @@ class Client:
     def remove(self, model: str) -> dict[str, Any]:
         return self._call("DELETE", f"/box/models/{model}")
 
+    def page_address(self) -> str:
+        """Where the page is; with what lets one browser in, once, where a key is needed."""
+        ticket = self._call("POST", "/box/ticket")["ticket"]
+        return f"{self.address}/#key={ticket}" if ticket else self.address
+
     def down(self) -> dict[str, Any]:
         return self._call("POST", "/box/down")
 

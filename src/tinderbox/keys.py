@@ -24,6 +24,7 @@ from tinderbox.state import opened, writing
 
 Scope = Literal["chat", "models", "jobs", "metrics", "admin"]
 OWN = "local"  # the id of the key that a box makes for the command line of its own home
+ONCE = "once"  # the id of what begins a session of a browser, one time
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _DURATION = re.compile(r"(\d{1,5})\s*([mhdw])")

@@ -14,6 +14,7 @@ import trustme
 from openai import OpenAI
 
 from tests.journeys.running import STARTER, Running, furnish, running, tinderbox
+from tinderbox.client import find_box
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +66,13 @@ def test_the_homes_own_command_line_goes_on_working(reachable: Reachable) -> Non
     shown = reachable.box.command("ps", "--json")
 
     assert (shown.returncode, "pool" in json.loads(shown.stdout)) == (0, True)
+
+
+def test_the_address_for_a_browser_brings_a_ticket_that_the_server_is_not_sent(reachable: Reachable) -> None:
+    with find_box(reachable.box.home) as box:
+        address = box.page_address()
+
+    assert address.startswith(f"{reachable.box.address}/#key=tb_once_")
 
 
 def test_no_secret_is_in_a_log(reachable: Reachable) -> None:

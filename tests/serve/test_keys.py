@@ -171,6 +171,64 @@ def test_the_last_key_revoked_does_not_open_the_door(door: Door) -> None:
     assert (revoked, door.chat({}).status_code) == (401, 200)
 
 
+def begin_session(door: Door, key: dict[str, str]) -> httpx2.Response:
+    return door.client.post("/box/session", headers=key)
+
+
+def test_a_browser_gets_a_strict_session_for_its_key(door: Door) -> None:
+    begun = begin_session(door, door.make("laptop"))
+
+    cookie = begun.headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
+    assert door.chat({}).status_code == 200
+
+
+def test_a_session_may_no_more_than_its_key_and_ends_with_it(door: Door) -> None:
+    begin_session(door, door.make("laptop", "chat"))
+    beyond = door.client.post("/box/down").status_code
+
+    revoke_key(door.home, "laptop")
+
+    assert (beyond, door.chat({}).status_code) == (403, 401)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_of_another_site_or_port_does_not_use_it(door: Door, site: str) -> None:
+    begin_session(door, door.make("laptop"))
+
+    assert door.client.get("/box/ps", headers={"Sec-Fetch-Site": site}).status_code == 401
+    assert door.client.get("/box/ps", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
+def test_a_session_that_was_ended_or_is_old_opens_nothing(door: Door) -> None:
+    key = door.make("laptop")
+    begin_session(door, key)
+    kept = {"Cookie": f"tinderbox={door.client.cookies['tinderbox']}"}
+    door.client.delete("/box/session")
+    ended = door.client.get("/box/ps", headers=kept).status_code
+
+    begin_session(door, key)
+    door.now += 31 * 86_400
+
+    assert (ended, door.client.get("/box/ps").status_code) == (401, 401)
+
+
+def test_a_ticket_begins_one_session_once(door: Door) -> None:
+    door.make("laptop")
+    asked = door.client.post("/box/ticket", headers={"Authorization": f"Bearer {OWN}"}).json()
+    ticket = {"Authorization": f"Bearer {asked['ticket']}"}
+
+    statuses = [begin_session(door, ticket).status_code for _ in range(2)]
+
+    assert statuses == [204, 401]
+    assert door.client.post("/box/down").status_code == 200
+
+
+def test_without_keys_there_is_neither_ticket_nor_session(door: Door) -> None:
+    assert door.client.post("/box/ticket").json() == {"ticket": None}
+    assert "set-cookie" not in begin_session(door, {}).headers
+
+
 def test_too_many_requests_are_told_when_to_come_again(door: Door) -> None:
     key = door.make("laptop", requests_per_minute=2)
     first = door.chat(key)

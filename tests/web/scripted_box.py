@@ -126,6 +126,7 @@ class ScriptedBox:
                 Route("/box/events", self._events),
                 Route("/box/boxes", self._boxes),
                 Route("/box/plan", self._plan),
+                Route("/box/session", self._session, methods=["POST"]),
                 Route("/box/{order:str}", self._order, methods=["POST"]),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
             ]
@@ -142,9 +143,16 @@ class ScriptedBox:
         )
 
     async def _events(self, request: Request) -> Response:
-        if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
+        if self.key and request.cookies.get("tinderbox") != "a session":
             return _refusal(401, "No key.")
         return StreamingResponse(self._news(), media_type="text/event-stream")
+
+    async def _session(self, request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {self.key}":
+            return _refusal(401, "No key.")
+        answer = Response(status_code=204)
+        answer.set_cookie("tinderbox", "a session", httponly=True, samesite="strict")
+        return answer
 
     async def _news(self) -> AsyncIterator[str]:
         changed = asyncio.Event()

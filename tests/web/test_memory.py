@@ -95,3 +95,28 @@ def test_a_box_that_asks_for_a_key_is_given_the_one_from_the_settings(
 
     expect(visit.page.locator("#banner")).to_be_empty(timeout=10_000)
     expect(visit.page.locator("#memory")).to_contain_text(MODEL)
+    assert visit.page.evaluate("JSON.stringify(localStorage) + document.cookie").count("secret") == 0
+
+
+def test_an_address_that_brings_a_key_lets_the_browser_in_and_forgets_it(
+    open_page: Callable[..., Visit], box: ScriptedBox
+) -> None:
+    visit = open_page()
+    box.key = "secret"
+
+    visit.page.goto(f"{box.url}/#key=secret")
+    visit.page.reload()
+
+    expect(visit.page.locator("#memory")).to_contain_text(MODEL)
+    assert visit.page.url == f"{box.url}/"
+
+
+def test_a_key_that_is_refused_is_told(open_page: Callable[..., Visit], box: ScriptedBox) -> None:
+    visit = open_page()
+    box.key = "secret"
+
+    visit.page.get_by_role("button", name="Settings").click()
+    visit.page.get_by_label("Key").fill("wrong")
+    visit.page.get_by_role("button", name="Done").click()
+
+    expect(visit.page.locator("#toast")).to_contain_text("asks for a key")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -49,8 +50,11 @@ def up(model: str | None, detach: bool, ask: str | None, once: bool, as_json: bo
         raise click.UsageError("--once needs --ask, and --ask needs --model and a box that is not detached.")
     config = read_config(flags)
     if detach:
+        from tinderbox.client import find_box
+
         address = _start_detached(config, sys.argv[1:])
-        click.echo(json.dumps({"address": address}) if as_json else f"The box is up: {address}")
+        with find_box(config.home) as box:
+            click.echo(json.dumps({"address": address}) if as_json else f"The box is up: {box.page_address()}")
         return
     import asyncio
 
@@ -92,15 +96,21 @@ class _Question:
     def start(self, address: str) -> None:
         """Called by the box once it listens; the question is asked in a thread, the server needs this one."""
         if self._question:
-            Thread(target=self._talk, args=[address], daemon=True).start()
+            Thread(target=self._talk, daemon=True).start()
         else:
-            _announce(address)
+            Thread(target=self._announce, daemon=True).start()
 
     def end(self) -> None:
         if self._failure:
             raise self._failure
 
-    def _talk(self, address: str) -> None:
+    def _announce(self) -> None:
+        from tinderbox.client import find_box
+
+        with suppress(TinderboxError), find_box(self._config.home) as box:  # it may have been stopped already
+            _announce(box)
+
+    def _talk(self) -> None:
         from tinderbox.client import find_box
 
         with find_box(self._config.home) as box:
@@ -111,7 +121,7 @@ class _Question:
             if self._once or self._failure:
                 box.down()
             else:
-                _announce(address)
+                _announce(box)
 
     def _ask(self, box: Client) -> None:
         from tinderbox.cli.chat import describe_speed, stream_answer
@@ -124,8 +134,8 @@ class _Question:
         click.echo(describe_speed(last, predicted=predicted))
 
 
-def _announce(address: str) -> None:
-    click.echo(f"The box is up: {address}   (Ctrl-C stops it)")
+def _announce(box: Client) -> None:
+    click.echo(f"The box is up: {box.page_address()}   (Ctrl-C stops it)")
 
 
 def _start_detached(config: Config, words: list[str]) -> str:

@@ -33,6 +33,7 @@ from tinderbox.serve.openai import openai_routes
 from tinderbox.serve.plan import held_by, plan_routes
 from tinderbox.serve.relay import Heard
 from tinderbox.serve.responses import response_routes
+from tinderbox.serve.sessions import session_routes
 from tinderbox.serve.shapes import error_response
 
 
@@ -68,6 +69,7 @@ def make_app(
     if jobs is not None:
         app.include_router(job_routes(jobs, stopping))
     app.include_router(health_routes(health, metrics))
+    app.include_router(session_routes(access.ring.sessions))
     app.routes.extend(page)
     describe(app)
     close_to_others(app, access)

@@ -19,6 +19,7 @@ class Caller:
 
     key: Key | None
     allowance: Allowance
+    holder: str = ""  # the id of the key that was shown, the own one's too; empty where none is needed
     spend: Callable[[int], None] = lambda _: None
 
     @property

@@ -13,11 +13,12 @@ from pathlib import Path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tinderbox.errors import KeyNeeded, TinderboxError
-from tinderbox.keys import OWN, Key, Limits, digest_of, last_change, read_keys, read_tokens, split, write_tokens
+from tinderbox.keys import ONCE, OWN, Key, Limits, digest_of, last_change, read_keys, read_tokens, split, write_tokens
 from tinderbox.models.reach import Reach, within
 from tinderbox.serve.caller import Caller
 from tinderbox.serve.limits import Allowance, day_of
 from tinderbox.serve.scopes import is_public
+from tinderbox.serve.sessions import Sessions, session_of
 from tinderbox.serve.shapes import error_response
 
 _TRUST = 5.0  # seconds that keys in memory are believed without a look at the state
@@ -36,6 +37,7 @@ class Keyring:
         self, home: Path, *, own: str = "", closed: bool = False, clock: Callable[[], float] = time.time
     ) -> None:
         self.clock = clock
+        self.sessions = Sessions(clock)
         self._home = home
         self._own = digest_of(split(own)[1]) if own else None
         self._closed = closed
@@ -48,23 +50,22 @@ class Keyring:
         self._tokens = read_tokens(home, day_of(clock()))
         self._read()
 
-    def caller(self, presented: str) -> Caller:
-        """Whose key that is. Raises KeyNeeded where it is nobody's, and one is needed."""
+    def caller(self, presented: str, session: str = "") -> Caller:
+        """Whose key that is, or, without one, whose session. Raises KeyNeeded where one is needed, and it is none."""
         self._look()
         if not self._keys and not self._closed:
             return self._person()
-        name, secret = split(presented)
-        if name == OWN and self._own is not None and hmac.compare_digest(self._own, digest_of(secret)):
-            return self._person()
-        key = self._keys.get(name)
-        fits = key.opens(secret) if key else hmac.compare_digest(_NOBODY, digest_of(secret or "x"))
-        if key is None or not fits:
+        holder = self._holder(presented) if presented else self.sessions.holder(session)
+        if holder == OWN:
+            return self._person(OWN)
+        key = self._keys.get(holder or "")
+        if key is None:
             what = "That is no key of this box." if presented else "This box wants a key."
             raise KeyNeeded(what, "Send one as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.")
         state = key.state(datetime.fromtimestamp(self.clock(), UTC))
         if state != "valid":
             raise KeyNeeded(f"That key is {state}.", "Ask whoever runs the box for another.")
-        return Caller(key, self._allowance(key.id), lambda tokens: self._spend(key.id, tokens))
+        return Caller(key, self._allowance(key.id), key.id, lambda tokens: self._spend(key.id, tokens))
 
     def has_valid_key(self) -> bool:
         """Whether anybody but the person at this machine could use the box."""
@@ -82,8 +83,19 @@ class Keyring:
             with suppress(TinderboxError):  # a busy state: a few seconds of counting are lost, no answer
                 await asyncio.to_thread(write_tokens, self._home, today, tokens)
 
-    def _person(self) -> Caller:
-        return Caller(None, Allowance(day_of(self.clock())))
+    def _person(self, holder: str = "") -> Caller:
+        return Caller(None, Allowance(day_of(self.clock())), holder)
+
+    def _holder(self, presented: str) -> str | None:
+        """The id of the key that this is; None where it is none, or its secret is wrong."""
+        name, secret = split(presented)
+        if name == ONCE:
+            return self.sessions.redeem(secret)
+        if name == OWN and self._own is not None:
+            return OWN if hmac.compare_digest(self._own, digest_of(secret)) else None
+        key = self._keys.get(name)
+        fits = key.opens(secret) if key else hmac.compare_digest(_NOBODY, digest_of(secret or "x"))
+        return name if fits else None
 
     def _allowance(self, key: str) -> Allowance:
         if key not in self._allowances:
@@ -121,7 +133,7 @@ class Door:
             await self._app(scope, receive, send)
             return
         try:
-            caller = self._ring.caller(presented(scope))
+            caller = self._ring.caller(presented(scope), session_of(scope))
             caller.check(scope["method"], scope["path"])
             caller.allowance.admit(caller.limits, self._ring.clock())
         except TinderboxError as error:

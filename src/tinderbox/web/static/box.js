@@ -1,5 +1,4 @@
 // The box's HTTP API, as much as the page needs of it. Everything that goes wrong is a BoxError in plain words.
-import { load } from "./stored.js";
 import { events } from "./stream.js";
 
 export class BoxError extends Error {
@@ -14,11 +13,10 @@ export class BoxError extends Error {
 const GONE = "The box does not answer. Is it running? Start it with: tinderbox up";
 const BROKE_OFF = "The connection to the box broke off before the answer was complete. What came is kept.";
 
-async function call(path, { body, signal } = {}) {
+async function call(path, { body, signal, key } = {}) {
   const headers = body ? { "Content-Type": "application/json" } : {};
-  const key = load("key", "");
   if (key) headers.Authorization = `Bearer ${key}`;
-  const options = { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal };
+  const options = { method: body || key ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal };
   let response;
   try {
     response = await fetch(path, options);
@@ -39,6 +37,17 @@ async function refusal(response) {
     // Not JSON: the status has to say it.
   }
   return new BoxError(message, { status });
+}
+
+/** Shows the key once, and has the box remember this browser: the cookie that comes back is out of any script's reach. */
+export const showKey = (key) => call("/box/session", { key });
+
+/** The key that an address printed by the box brought along behind its `#`. */
+export async function showKeyThatCame() {
+  const [, key] = /^#key=([\w-]+)$/.exec(location.hash) ?? [];
+  if (!key) return;
+  history.replaceState(null, "", location.pathname);
+  await showKey(key);
 }
 
 export const models = async () => (await (await call("/box/models")).json()).models;

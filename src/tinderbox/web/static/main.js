@@ -1,4 +1,5 @@
 // Everything is put together here: the parts know nothing of each other.
+import { showKeyThatCame } from "./box.js";
 import { startChat } from "./chat.js";
 import { startComposer } from "./composer.js";
 import { stayConnected } from "./connection.js";
@@ -24,6 +25,7 @@ const settings = startSettings({
   temperature: byId("temperature"),
   maxTokens: byId("max-tokens"),
   key: byId("key"),
+  refused: (why) => toast(why),
 });
 
 const models = startModels({ button: byId("model"), panel: byId("models") }, (name) => {
@@ -178,6 +180,7 @@ show(conversations[0] ?? newConversation(models.chosen()));
 views.show();
 if (!narrow.matches) composer.focus();
 
+await showKeyThatCame().catch((error) => toast(error.message));
 stayConnected({
   heard(ps) {
     memory.hear(ps);
