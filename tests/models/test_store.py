@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.models.gguf_writer import llama
+from tests.models.gguf_writer import GgufFile, llama
 from tests.models.test_gguf import write_shards
 from tinderbox.errors import BadModelFile, Conflict, NotFound, WrongUsage
 from tinderbox.models.content import digest
@@ -79,6 +79,27 @@ def test_shards_lie_side_by_side(store: Store, tmp_path: Path) -> None:
 
     assert [file.name for file in stored.files] == [f"big-0000{n}-of-00003.gguf" for n in (1, 2, 3)]
     assert len(stored.card().tensors) == 3
+
+
+def test_the_content_is_that_of_all_shards(store: Store, tmp_path: Path) -> None:
+    first, _, last = write_shards(tmp_path)
+    one = store.add_file(first, "big:1b")
+    last.unlink()  # the store may hold a link to it
+    GgufFile([("split.no", 2), ("split.count", 3), ("split.tensors.count", 3)], [("blk.9.weight", (64,), "F32")]).write(
+        last
+    )
+
+    other = store.add_file(first, "big:2b")
+
+    assert (one.sha256 == other.sha256, one.content == other.content) == (True, False)
+
+
+def test_a_lost_shard_leaves_no_content(store: Store, tmp_path: Path) -> None:
+    stored = store.add_file(write_shards(tmp_path)[0], "big:1b")
+
+    stored.files[1].unlink()
+
+    assert stored.content is None
 
 
 def test_a_file_that_is_no_model_is_not_taken_in(store: Store, tmp_path: Path) -> None:

@@ -49,12 +49,16 @@ class Stored:
 
     @property
     def content(self) -> str | None:
-        """One checksum for all of its files; None for a file that is not in the store."""
+        """One checksum for all of its files; None where they are not in the store, or one is lost."""
         if self.sha256 is None or len(self.files) == 1:
             return self.sha256
         import hashlib
 
-        return hashlib.sha256("".join(str(file.readlink()) for file in self.files).encode()).hexdigest()
+        try:
+            links = "".join(str(file.readlink()) for file in self.files)
+        except OSError:
+            return None
+        return hashlib.sha256(links.encode()).hexdigest()
 
     def card(self) -> Card:
         """What the header says. Raises BadModelFile."""
