@@ -62,7 +62,7 @@ def measure(starter: Path, other: Path, rounds: int) -> list[Result]:
         *measure_size(),
         *asyncio.run(measure_start(starter, rounds)),
         *asyncio.run(measure_serving(starter, rounds)),
-        *asyncio.run(measure_sharing(starter, rounds)),
+        *asyncio.run(measure_sharing(starter, rounds * 4)),
         *asyncio.run(measure_returning(starter, max(1, rounds // 3))),
         *asyncio.run(measure_swapping(starter, other, rounds)),
     ]

@@ -1,6 +1,7 @@
 """How a job's process is made to give way: `python -m tinderbox.jobs.child PARENT COMMAND...`.
 
-It ties itself to the box, steps behind everybody else, and becomes the command: what it set holds for that too.
+It ties itself to the box, steps behind everybody else, and becomes the command: what it set holds for that too. Where
+no kernel can tie the two, it stays between them.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +19,7 @@ import psutil
 _PR_SET_PDEATHSIG = 1
 _OUT_OF_MEMORY_SCORE = 700  # of 1000: the kernel ends a job before an engine (500), and that before the box
 _LAST = 19  # the nicest there is
+_LOOK_EVERY = 0.5  # seconds between looks whether the box is still there
 
 
 def die_with(parent: int) -> None:
@@ -42,11 +45,27 @@ def step_back() -> None:
         os.nice(_LAST)
 
 
+def stay_between(parent: int, command: list[str]) -> int:
+    """Run the command until it ends or the box is gone. Returns its exit status, or minus the signal that ended it."""
+    process = subprocess.Popen(command)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=_LOOK_EVERY)
+        if os.getppid() != parent:
+            process.kill()
+
+
 def main() -> None:
     parent, *command = sys.argv[1:]
     die_with(int(parent))
     step_back()
-    os.execvp(command[0], command)  # noqa: S606  (the words come from kinds.py)
+    if os.uname().sysname == "Linux":  # mypy would leave out the rest for `sys.platform`
+        os.execvp(command[0], command)  # noqa: S606  (the words come from kinds.py)
+    code = stay_between(int(parent), command)
+    if code < 0:
+        os.kill(os.getpid(), -code)  # ended as it was ended
+    sys.exit(code)
 
 
 if __name__ == "__main__":
