@@ -60,6 +60,18 @@ def test_one_that_ends_makes_room_for_the_next() -> None:
     allowance.admit(limits, NOON)
 
 
+def test_a_look_is_never_too_many_at_once() -> None:
+    allowance, limits = fresh(), Limits(at_once=1)
+    allowance.admit(limits, NOON, works=False)
+    allowance.admit(limits, NOON)
+    allowance.admit(limits, NOON, works=False)
+
+    allowance.leave()
+    allowance.leave(works=False)
+
+    allowance.admit(limits, NOON)
+
+
 def test_a_clock_that_is_set_back_gives_nothing_away() -> None:
     allowance, limits = fresh(), Limits(requests_per_minute=1)
     allowance.admit(limits, NOON)

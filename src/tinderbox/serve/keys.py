@@ -132,10 +132,11 @@ class Door:
         if scope["type"] != "http" or is_public(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
+        works = scope["method"] not in ("GET", "HEAD")
         try:
             caller = self._ring.caller(presented(scope), session_of(scope))
             caller.check(scope["method"], scope["path"])
-            caller.allowance.admit(caller.limits, self._ring.clock())
+            caller.allowance.admit(caller.limits, self._ring.clock(), works=works)
         except TinderboxError as error:
             await error_response(scope, error)(scope, receive, send)
             return
@@ -144,7 +145,7 @@ class Door:
             with within(Reach(paths=caller.key is None, own=self._fetch)):
                 await self._app(scope, receive, self._telling(caller, send))
         finally:
-            caller.allowance.leave()
+            caller.allowance.leave(works=works)
 
     def _telling(self, caller: Caller, send: Send) -> Send:
         """The same, with what is left of the key's limits in the answer's head."""

@@ -27,10 +27,13 @@ class Allowance:
     spent: float = 0.0
     at: float = 0.0
 
-    def admit(self, limits: Limits, now: float) -> None:
-        """Count one more request. Raises LimitReached, and then counts nothing."""
+    def admit(self, limits: Limits, now: float, *, works: bool = True) -> None:
+        """Count one more request; one that only looks is never too many at once, since a page looks all the time.
+
+        Raises LimitReached, and then counts nothing.
+        """
         self._forget(limits, now)
-        if limits.at_once is not None and self.running >= limits.at_once:
+        if works and limits.at_once is not None and self.running >= limits.at_once:
             raise LimitReached(
                 f"This key may have {limits.at_once} requests at once.", "Wait for one to end.", retry_after=1
             )
@@ -46,11 +49,11 @@ class Allowance:
                 f"This key may make {limits.requests_per_minute} requests a minute.", f"Wait {wait} s.", wait
             )
         self.spent += 1
-        self.running += 1
+        self.running += works
 
-    def leave(self) -> None:
+    def leave(self, *, works: bool = True) -> None:
         """One request has ended."""
-        self.running -= 1
+        self.running -= works
 
     def headers(self, limits: Limits, now: float) -> list[tuple[bytes, bytes]]:
         """What is left, in the field's names; nothing for what has no limit."""

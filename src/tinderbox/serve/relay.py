@@ -104,7 +104,7 @@ class Relay(Response):
             await sent.end(b"\n\n" * sent.is_cut + self._as_event(error))
         finally:
             if caller is not None:
-                caller.spend(sent.tokens(len(self._body)))
+                caller.spend(sent.tokens(len(self._body), self._pool.context(self._model)))
 
     async def _ask(self, sent: _Sent) -> None:
         for tries_left in reversed(range(_TRIES)):
@@ -199,9 +199,11 @@ class _Sent:
             first = max(0.0, took - timings.generated / timings.generated_per_second)
         return replace(timings, first=first, took=took)
 
-    def tokens(self, asked: int) -> int:
-        """Read and written for this answer. Of one that was cut each piece counts, and four of the `asked` bytes."""
-        return count_tokens(self.tail) or (self._pieces + asked // 4 if self._pieces else 0)
+    def tokens(self, asked: int, context: int | None) -> int:
+        """Read and written for this answer. Of one that was cut each piece counts, and each four of the `asked` bytes:
+        no more than the context holds, since a picture has many bytes and few tokens."""
+        guessed = self._pieces + (min(asked // 4, context) if context else asked // 4)
+        return count_tokens(self.tail) or (guessed if self._pieces else 0)
 
     async def piece(self, content_type: str, piece: bytes) -> None:
         if not self.started:
