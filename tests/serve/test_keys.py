@@ -258,6 +258,19 @@ def test_tokens_of_today_outlive_the_box(door: Door) -> None:
 
     again = Door(door.home)
     assert again.chat(key).status_code == 429
+    again.now += 86_400
+    assert again.chat(key).status_code == 200
+
+
+def test_tokens_of_yesterday_are_not_counted_against_a_key_that_comes_back_today(door: Door) -> None:
+    key = door.make("laptop", tokens_per_day=10)
+    door.chat(key)
+    asyncio.run(door.ring.write())
+
+    again = Door(door.home)
+    again.now += 86_400
+
+    assert again.chat(key).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ class Keyring:
         self._allowances: dict[str, Allowance] = {}
         self._unwritten: set[str] = set()
         self._writing: asyncio.Task[None] | None = None
-        self._tokens = read_tokens(home, day_of(clock()))
+        self._begun = day_of(clock())
+        self._tokens = read_tokens(home, self._begun)
         self._read()
 
     def caller(self, presented: str, session: str = "") -> Caller:
@@ -66,12 +67,6 @@ class Keyring:
         if state != "valid":
             raise KeyNeeded(f"That key is {state}.", "Ask whoever runs the box for another.")
         return Caller(key, self._allowance(key.id), key.id, lambda tokens: self._spend(key.id, tokens))
-
-    def has_valid_key(self) -> bool:
-        """Whether anybody but the person at this machine could use the box."""
-        self._look()
-        now = datetime.fromtimestamp(self.clock(), UTC)
-        return any(key.state(now) == "valid" for key in self._keys.values())
 
     async def write(self) -> None:
         """Keep what was used, for the next box on this home."""
@@ -99,7 +94,7 @@ class Keyring:
 
     def _allowance(self, key: str) -> Allowance:
         if key not in self._allowances:
-            self._allowances[key] = Allowance(day_of(self.clock()), tokens=self._tokens.get(key, 0))
+            self._allowances[key] = Allowance(self._begun, tokens=self._tokens.get(key, 0))
         return self._allowances[key]
 
     def _spend(self, key: str, tokens: int) -> None:
