@@ -1,7 +1,9 @@
 """The OpenAI dialect over echoes: what is refused, in which words, and what passes untouched."""
 
 import asyncio
+import base64
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from starlette.testclient import TestClient
 
 from tests.serve.house import make_house
 from tests.serve.leaving import pieces_sent_to_one_who_leaves
+from tinderbox.serve.embeddings import shortened
 
 CHAT = {"model": "echo:1b", "messages": [{"role": "user", "content": "say this back"}]}
 
@@ -150,6 +153,32 @@ def test_completions_and_embeddings_go_the_same_way(client: TestClient) -> None:
 
     assert text["choices"][0]["message"]["content"] == "and this"
     assert vector["data"][0]["embedding"] == [1.0, 0.0]
+
+
+def test_a_vector_is_cut_and_brought_to_length_one_again() -> None:
+    answer = {"object": "list", "data": [{"index": 0, "embedding": [0.6, 0.8, 0.5]}], "usage": {"prompt_tokens": 1}}
+
+    floats = shortened(answer, 2, as_base64=False)["data"][0]["embedding"]
+    packed = shortened(answer, 2, as_base64=True)["data"][0]["embedding"]
+
+    assert floats == pytest.approx([0.6, 0.8])
+    assert struct.unpack("<2f", base64.b64decode(packed)) == pytest.approx((0.6, 0.8))
+
+
+def test_more_numbers_than_a_vector_has_are_refused(client: TestClient) -> None:
+    body = {"model": "echo:1b", "input": "x", "dimensions": 3}
+
+    status, error = refusal(client, body, "/v1/embeddings")
+
+    assert (status, error["param"]) == (400, "dimensions")
+    assert client.post("/v1/embeddings", json=body | {"dimensions": 1}).json()["data"][0]["embedding"] == [1.0]
+
+
+def test_the_usage_of_several_texts_counts_all_of_them(client: TestClient) -> None:
+    answer = client.post("/v1/completions", json={"model": "echo:1b", "prompt": "one two", "n": 2}).json()
+
+    assert [choice["text"].strip() for choice in answer["choices"]] == ["one two"] * 2
+    assert answer["usage"]["completion_tokens"] == 4
 
 
 def test_the_models_of_the_store_are_listed(client: TestClient) -> None:

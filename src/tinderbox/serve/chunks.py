@@ -30,6 +30,11 @@ class _Said:
         for piece in delta.calls:
             self.calls.setdefault(piece.index, (piece, []))[1].append(piece.arguments)
 
+    def text_choice(self, index: int) -> dict[str, Any]:
+        return _text_choice(
+            index, "".join(self.text), {"content": self.logprobs} if self.logprobs else None, self.finish
+        )
+
     def choice(self, index: int) -> dict[str, Any]:
         text, thinking = "".join(self.text), "".join(self.thinking)
         message: dict[str, Any] = {"role": "assistant", "content": text if text or not self.calls else None}
@@ -42,9 +47,14 @@ class _Said:
 
 
 class Chunks:
-    """A Translation into chat completions, whole or chunk by chunk. Usage counts all choices, and comes once."""
+    """A Translation into chat completions, or with `texts` into completions, whole or chunk by chunk. Usage counts all
+    choices, and comes once."""
 
-    def __init__(self, asked: Mapping[str, Any], reading: Callable[[], Reader] | None = None) -> None:
+    def __init__(
+        self, asked: Mapping[str, Any], reading: Callable[[], Reader] | None = None, *, texts: bool = False
+    ) -> None:
+        self._texts = texts
+        self._each = asked.get("n") or 1  # choices for each prompt, which is counted once
         self.streams = bool(asked.get("stream"))
         self.content_type = "text/event-stream" if self.streams else "application/json"
         self.stops: tuple[str, ...] = ()
@@ -60,8 +70,8 @@ class Chunks:
 
     def tell(self, delta: Delta) -> bytes:
         self._timings = delta.timings or self._timings
-        if delta.usage and delta.usage.generated and not delta.speaks and not delta.finish:
-            self._usages.append(delta.usage)
+        if delta.usage and delta.usage.generated and not delta.speaks and (self._texts or not delta.finish):
+            self._usages.append(delta.usage)  # of one choice, once it is whole
         if not self.streams:
             self._said.setdefault(delta.choice, _Said()).hear(delta)
             return b""
@@ -70,16 +80,21 @@ class Chunks:
     def end(self) -> bytes:
         timings = {"timings": self._timings} if self._timings else {}
         if not self.streams:
-            choices = [said.choice(index) for index, said in sorted(self._said.items())]
-            whole = self._head | {"object": "chat.completion", "choices": choices, "usage": self._usage()} | timings
+            said = sorted(self._said.items())
+            choices = [one.text_choice(index) if self._texts else one.choice(index) for index, one in said]
+            kind = "text_completion" if self._texts else "chat.completion"
+            whole = self._head | {"object": kind, "choices": choices, "usage": self._usage()} | timings
             return json.dumps(whole, ensure_ascii=False).encode()
         last = [self._chunk([]) | {"usage": self._usage()} | timings] if self._with_usage else []
         return b"".join(map(_event, last)) + b"data: [DONE]\n\n"
 
     def _chunks(self, delta: Delta) -> Iterator[dict[str, Any]]:
-        first = delta.choice not in self._said
-        if first and not (delta.speaks or delta.finish):
+        if not (delta.speaks or delta.finish):
             return
+        if self._texts:
+            yield self._chunk([_text_choice(delta.choice, delta.text, delta.logprobs, delta.finish)])
+            return
+        first = delta.choice not in self._said
         said: dict[str, Any] = {}
         if first:
             self._said[delta.choice] = _Said()
@@ -97,14 +112,19 @@ class Chunks:
 
     def _chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
         usage = {"usage": None} if self._with_usage else {}
-        return self._head | {"object": "chat.completion.chunk", "choices": choices} | usage
+        kind = "text_completion" if self._texts else "chat.completion.chunk"
+        return self._head | {"object": kind, "choices": choices} | usage
 
     def _usage(self) -> dict[str, Any]:
-        prompt = max((usage.prompt for usage in self._usages), default=0)
-        cached = min((usage.cached for usage in self._usages), default=0)
+        prompt = sum(usage.prompt for usage in self._usages) // self._each
+        cached = sum(usage.cached for usage in self._usages) // self._each
         generated = sum(usage.generated for usage in self._usages)
         counts = {"prompt_tokens": prompt, "completion_tokens": generated, "total_tokens": prompt + generated}
         return counts | {"prompt_tokens_details": {"cached_tokens": cached}}
+
+
+def _text_choice(index: int, text: str, logprobs: Mapping[str, Any] | None, finish: str | None) -> dict[str, Any]:
+    return {"text": text, "index": index, "logprobs": logprobs, "finish_reason": finish}
 
 
 def _call(piece: CallPiece, arguments: str) -> dict[str, Any]:

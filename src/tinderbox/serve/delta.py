@@ -75,7 +75,10 @@ class Deltas:
             data = event.removeprefix(b"data: ")
             if data == event or data == b"[DONE]":
                 continue
-            delta = _read(json.loads(data))
+            said = json.loads(data)
+            if said is None:  # llama.cpp begins a stream of several texts so
+                continue
+            delta = _read(said)
             delta = self._until_stop(delta) if self._stops else delta
             yield self._readers[delta.choice].read(delta) if self._readers is not None else delta
 
@@ -110,7 +113,7 @@ def _read(event: Mapping[str, Any]) -> Delta:
     choice = next(iter(event.get("choices") or ()), None) or {}
     said = choice.get("delta") or {}
     return Delta(
-        text=said.get("content") or "",
+        text=said.get("content") or choice.get("text") or "",
         thinking=said.get("reasoning_content") or "",
         calls=tuple(_read_call(call) for call in said.get("tool_calls") or ()),
         finish=choice.get("finish_reason"),

@@ -1,6 +1,7 @@
 """The OpenAI dialect under `/v1`: models, chat completions, completions, embeddings.
 
-Bodies are checked here, then handed to the engine as they came: what a client sent is what the model is asked.
+Bodies are checked here, then handed to the engine as they came: what a client sent is what the model is asked. Only
+what the engine cannot keep by itself is made ready first, and its answer told by us.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import (
@@ -37,8 +38,9 @@ from tinderbox.errors import (
 )
 from tinderbox.models.store import Store, Stored
 from tinderbox.serve.chunks import Chunks
+from tinderbox.serve.embeddings import shortened
 from tinderbox.serve.ready import make_ready
-from tinderbox.serve.relay import Heard, Relay
+from tinderbox.serve.relay import Heard, Relay, ask
 from tinderbox.serve.structure import needs_preparing
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -48,6 +50,7 @@ Word = Annotated[str, Field(min_length=1)]
 
 
 _CHAT = "/v1/chat/completions"
+_TEXT = "/v1/completions"
 
 
 class _Body(BaseModel):
@@ -142,6 +145,7 @@ class EmbeddingRequest(_Body):
     model: Annotated[str, Field(min_length=1)]
     input: str | list[str] | list[int] | list[list[int]]
     encoding_format: Literal["float", "base64"] | None = None
+    dimensions: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     user: str | None = None
 
 
@@ -165,10 +169,20 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRo
 
     @router.post("/completions", response_class=Response)
     async def completions(body: CompletionRequest, request: Request) -> Response:
-        return Relay(pool, body.model, "/v1/completions", await request.body(), error_event, heard, _count(body.prompt))
+        asked, texts = await request.json(), _count(body.prompt)
+        if body.json_schema is None and (body.n or 1) * texts == 1:
+            return Relay(pool, body.model, _TEXT, await request.body(), error_event, heard)
+        prepared = await make_ready(asked, pool, store)
+        question, told = _streamed(prepared.body), Chunks(asked, texts=True)
+        unread = prepared.unread
+        return Relay(pool, body.model, _TEXT, question, error_event, heard, texts, unread, translation=told)
 
     @router.post("/embeddings", response_class=Response)
     async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
+        if body.dimensions is not None:
+            question = {"model": body.model, "input": body.input, "encoding_format": "float"}
+            answer = await ask(pool, body.model, "/v1/embeddings", question)
+            return JSONResponse(shortened(answer, body.dimensions, as_base64=body.encoding_format == "base64"))
         return Relay(pool, body.model, "/v1/embeddings", await request.body(), error_event, texts=_count(body.input))
 
     return router
@@ -179,9 +193,13 @@ async def _prepared(asked: dict[str, Any], pool: Pool, store: Store, heard: Hear
     if prepared.reading is None and asked.get("n", 1) == 1:
         body = json.dumps(prepared.body).encode()
         return Relay(pool, asked["model"], _CHAT, body, error_event, heard, unread=prepared.unread)
-    body = json.dumps(prepared.body | {"stream": True, "stream_options": {"include_usage": True}}).encode()
-    told = Chunks(asked, prepared.reading)
+    told, body = Chunks(asked, prepared.reading), _streamed(prepared.body)
     return Relay(pool, asked["model"], _CHAT, body, error_event, heard, unread=prepared.unread, translation=told)
+
+
+def _streamed(body: dict[str, Any]) -> bytes:
+    """Where we tell the answer ourselves, we hear it as a stream, with what it took at the end."""
+    return json.dumps(body | {"stream": True, "stream_options": {"include_usage": True}}).encode()
 
 
 def _count(texts: str | Sized) -> int:

@@ -98,7 +98,7 @@ def _offered(chat: Mapping[str, Any], wanted: Wanted) -> list[Any]:
 
 def _without_words_for_tools(body: dict[str, Any], template: str | None) -> dict[str, Any]:
     """Calls and their results of earlier turns in plain words, where the template has none for them."""
-    if _knows_tools(template) or not any(message.get("role") == "tool" for message in body["messages"]):
+    if _knows_tools(template) or not any(message.get("role") == "tool" for message in body.get("messages", ())):
         return body
     names = {call.get("id"): call["function"]["name"] for message in body["messages"] for call in _calls(message)}
     return body | {"messages": [_in_words(message, names) for message in body["messages"]]}

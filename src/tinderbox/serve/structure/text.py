@@ -11,7 +11,7 @@ _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-](0[0-9]|
 _LABEL = "[a-z0-9]{1,16}(-[a-z0-9]{1,16})?"  # two hyphens together mean something else
 _HOST = rf"{_LABEL}(\.{_LABEL}){{0,3}}"
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_NAME = "[A-Za-z0-9_+-]{1,32}"
+_NAME = "[A-Za-z0-9_+-]{1,20}"  # three of them are the 64 characters before an @
 _EMAIL = rf"^{_NAME}(\.{_NAME}){{0,2}}@{_LABEL}(\.{_LABEL}){{0,2}}\.[a-z]{{2,8}}$"
 _URI = rf"^https?://{_LABEL}(\.{_LABEL}){{0,2}}\.[a-z]{{2,8}}(/[A-Za-z0-9._~-]*)*(\?[A-Za-z0-9=&_-]*)?$"
 _COUNT = "(0|[1-9][0-9]{0,3})"
