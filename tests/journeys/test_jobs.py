@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.running import STARTER, Running, descendants, furnish, is_alive, running
+from tests.journeys.running import STARTER, Running, descendants, furnish, is_alive, running, tinderbox
 from tests.journeys.test_survival import comes_true
 
 pytestmark = pytest.mark.slow
@@ -106,6 +106,19 @@ def test_a_bench_as_a_job_keeps_its_rows_and_ends_with_its_engine(own_box: Runni
     assert [row["depth"] for row in job(own_box, number)["result"]["points"]] == [0, 64]
     assert "PREFILL" in own_box.command("jobs", "logs", str(number)).stdout
     assert descendants(own_box.pid) == []
+
+
+def test_a_bench_that_goes_on_does_not_measure_again_what_it_has_kept(starter: Path, tmp_path: Path) -> None:
+    row = {"model": STARTER, "read": 16, "read_per_second": 1234.5, "cached": 0, "generated": 4}
+    orders = {"kept": [row | {"generated_per_second": 567.8}]}
+    words = ("--depths", "0,64", "--prompt", "16", "--reply", "4", "--as-job")
+
+    done = tinderbox(furnish(tmp_path, starter), "bench", STARTER, *words, stdin=f"{json.dumps(orders)}\n")
+
+    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [line["message"] for line in said if "message" in line] == ["2 of 2 depths"]
+    assert [point["depth"] for point in said[-1]["result"]["points"]] == [0, 64]
+    assert said[-1]["result"]["points"][0]["decode"]["measured"] == 567.8
 
 
 def test_what_is_wrong_is_said_in_one_line(own_box: Running) -> None:
