@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import platform
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -16,8 +13,11 @@ from tests.journeys.running import STARTER, furnish
 from tests.models.fuzz import fuzz
 
 from bench.command_line import measure_commands, measure_size
-from bench.figure import Result, as_table
+from bench.deciding import measure_deciding
+from bench.figure import Result
+from bench.loading_beside import measure_loading_beside
 from bench.planning import measure_plans
+from bench.report import report, this_run
 from bench.returning import measure_returning
 from bench.serving import measure_serving, measure_start
 from bench.sharing import measure_sharing
@@ -25,30 +25,14 @@ from bench.swapping import OTHER, measure_swapping
 from tinderbox.models.download import pull
 from tinderbox.models.store import Store
 
-RESULTS = Path("bench/results")
-
 
 def main() -> None:
     quick = "--quick" in sys.argv
-    rounds = 3 if quick else 9
-    starter = pull(Store(CACHE), STARTER).path
-    other = pull(Store(CACHE), OTHER).path
-    results = measure(starter, other, rounds)
+    about = this_run()
+    store = Store(CACHE)
+    results = measure(pull(store, STARTER).path, pull(store, OTHER).path, rounds=3 if quick else 9)
     fuzzed = fuzz(seconds=5 if quick else 120, seed=datetime.now(UTC).toordinal())
-    about = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "load before": os.getloadavg()[0],
-        "fuzzed headers": dict(fuzzed),
-    }
-    table = as_table(results)
-    print(f"\n{table}\n\n{json.dumps(about)}")
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    name = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
-    written = about | {"results": [result.as_json() for result in results]}
-    (RESULTS / f"{name}.json").write_text(json.dumps(written, indent=1))
-    (RESULTS / f"{name}.md").write_text(f"{table}\n\n{json.dumps(about)}\n")
+    report(results, about | {"fuzzed headers": dict(fuzzed)})
 
 
 def measure(starter: Path, other: Path, rounds: int) -> list[Result]:
@@ -60,6 +44,8 @@ def measure(starter: Path, other: Path, rounds: int) -> list[Result]:
         *commands,
         *plans,
         *measure_size(),
+        *measure_deciding(rounds),
+        *measure_loading_beside(starter, rounds),
         *asyncio.run(measure_start(starter, rounds)),
         *asyncio.run(measure_serving(starter, rounds)),
         *asyncio.run(measure_sharing(starter, rounds * 4)),

@@ -50,5 +50,22 @@ class Lease:
         """What each byte of it saves when kept, in seconds of loading per second from now: the time that it takes to
         come back, over its bytes, over how long it will probably be until it is wanted again (its usual gap, or as
         long as it has been idle already)."""
-        rate = self.load_seconds / max(1, self.held) if self.load_seconds else 1 / _READ_RATE
+        rate = self.load_seconds / (self.held or 1) if self.load_seconds else 1 / _READ_RATE
         return rate / max(1.0, now - self.used, self.gap or 0.0)
+
+    def measuring(self, size: Bytes) -> Lease:
+        """The same, measured anew: `replace` takes four times as long, and every lease is measured each second."""
+        return Lease(
+            self.holder,
+            self.kind,
+            self.predicted,
+            size,
+            self.state,
+            self.users,
+            self.pinned,
+            self.since,
+            self.used,
+            self.gap,
+            self.load_seconds,
+            self.ending,
+        )

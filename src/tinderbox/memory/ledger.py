@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import methodcaller
 
 from tinderbox.memory.event import (
     Began,
@@ -176,8 +177,9 @@ class _Draft:
     def _measure(self, held: Mapping[str, Bytes]) -> None:
         before = self.leases
         changed = [lease for holder in held if (lease := before.get(holder)) and lease.measured != held[holder]]
-        self.leases.update({lease.holder: replace(lease, measured=held[lease.holder]) for lease in changed})
-        growth = sum(self.leases[lease.holder].held - lease.held for lease in changed)
+        now = [lease.measuring(held[lease.holder]) for lease in changed]
+        growth = sum(lease.held for lease in now) - sum(lease.held for lease in changed)
+        self.leases.update({lease.holder: lease for lease in now})
         self.ledger = replace(self.ledger, granted=self.ledger.granted + growth)
 
     def _refusal(self, event: Wanted) -> Refuse | None:
@@ -262,9 +264,9 @@ class _Draft:
 
     def _step(self) -> None:
         idle = self._idle()
-        if self.ledger.level == "save" and (lowest := next(iter([*self._endable(), *idle, *self._rest()]), None)):
-            self._put(replace(lowest, state="leaving", ending=True))
-            self.instructions.append(End(lowest.holder, "the machine was about to freeze for want of memory"))
+        if self.ledger.level == "save" and (tenants := self._endable() or idle or self._rest()):
+            self._put(replace(tenants[0], state="leaving", ending=True))
+            self.instructions.append(End(tenants[0].holder, "the machine was about to freeze for want of memory"))
         elif idle:
             self._release(idle[0], "the machine is short of memory")
         else:
@@ -312,7 +314,7 @@ class _Draft:
         if not self._closes(wish):
             return
         busy = [m for m in self._tenants("model") if m.busy and m.state in ("ready", "closing") and not m.pinned]
-        way = _enough(need, [*self._idle(), *self._jobs(), *sorted(busy, key=self._worth)])
+        way = _enough(need, [*self._idle(), *self._jobs(), *sorted(busy, key=methodcaller("worth", self.now))])
         if sum(lease.held for lease in way) < need:
             return
         for lease in way:
@@ -329,7 +331,7 @@ class _Draft:
         """Those that may leave, the least worth first."""
         before = self.now - seconds
         idle = [lease for lease in self.leases.values() if lease.used <= before and lease.may_leave]
-        return sorted(idle, key=self._worth)
+        return sorted(idle, key=methodcaller("worth", self.now))
 
     def _jobs(self) -> list[Lease]:
         """Those that can yield, the newest first: it loses least."""
@@ -346,13 +348,10 @@ class _Draft:
     def _leaving(self) -> Bytes:
         return sum(lease.held for lease in self.leases.values() if lease.state == "leaving")
 
-    def _worth(self, lease: Lease) -> float:
-        return lease.worth(self.now)
-
     def _state_of_affairs(self) -> str:
         """What stands in the way of a grant."""
-        busy = [m for m in self.leases.values() if m.busy or m.state != "ready"]
-        pinned = [m for m in self.leases.values() if m.pinned and not m.busy]
+        busy = [m for m in self.leases.values() if m.users or m.state != "ready"]
+        pinned = [m for m in self.leases.values() if m.pinned and not m.users]
         parts = [f"{format_bytes(max(0, self.ledger.free))} of {format_bytes(self.ledger.capacity)} is free"]
         parts += [f"at work: {_named(busy)}"] if busy else []
         parts += [f"pinned: {_named(pinned)}"] if pinned else []
