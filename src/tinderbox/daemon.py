@@ -163,7 +163,7 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         kinds = known_kinds(config.home, config.threads or physical_cores())
         runner = Runner(Book(config.home), kinds, governor.tenancy, config.home, partial(Limit, grounds=held))
         stopping = asyncio.Event()
-        watches = [asyncio.create_task(watch) for watch in (health.run(), governor.watch())]
+        watches = [asyncio.create_task(watch) for watch in (health.run(), governor.watch(), _turn_away(pool, stopping))]
         try:
             first = asyncio.create_task(_load_first(pool, load_first, stopping))
             server = partial(_make_server, config, own, pool, lessons, health, runner, stopping)
@@ -177,6 +177,11 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
             await pool.close()
             await lessons.end()
             await minutes.end()
+
+
+async def _turn_away(pool: Pool, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    pool.turn_away()
 
 
 async def _load_first(pool: Pool, name: str | None, stopping: asyncio.Event) -> None:

@@ -274,6 +274,19 @@ async def test_a_closed_pool_starts_nothing_more() -> None:
         await house.pool.load("a")
 
 
+async def test_a_box_that_begins_to_stop_turns_away_who_waits_and_lets_what_is_loaded_answer() -> None:
+    house = House()
+    async with house.pool.use("a"), house.pool.use("b"):
+        asker = asyncio.create_task(house.pool.load("c"))
+        await turns()
+
+        house.pool.turn_away()
+
+        with pytest.raises(Unavailable, match="The box is stopping"):
+            await asker
+        assert (await house.pool.load("a")).state == "ready"
+
+
 class Endless(Echo):
     """An echo that loads until it is ended, as a process does that is killed in mid-load."""
 

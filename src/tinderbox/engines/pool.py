@@ -152,11 +152,15 @@ class Pool:
         """Of models and of everything else that holds memory."""
         return list(self.governor.ledger.leases.values())
 
-    async def close(self) -> None:
-        """End every model now; no process is left when this returns."""
+    def turn_away(self) -> None:
+        """The box begins to stop: what is loaded goes on answering, and nothing more is waited for."""
         self._closing = True
         for wish in list(self._wishes.values()):
             wish.task.cancel()
+
+    async def close(self) -> None:
+        """End every model now; no process is left when this returns."""
+        self.turn_away()
         await asyncio.gather(*(self._ended(place, patience=0) for place in list(self._places.values())))
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
