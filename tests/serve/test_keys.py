@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -169,6 +170,13 @@ def test_the_last_key_revoked_does_not_open_the_door(door: Door) -> None:
     revoke_key(door.home, "laptop", forget=True)
 
     assert (revoked, door.chat({}).status_code) == (401, 200)
+
+
+def test_no_request_sends_the_box_into_its_own_network(door: Door) -> None:
+    pulled = door.client.post("/box/pull", json={"model": "http://127.0.0.1:9/tiny.gguf"})
+
+    last = json.loads(pulled.text.splitlines()[-1])
+    assert (last["status"], "allow_fetch" in last["error"]["remedy"]) == ("failed", True)
 
 
 def begin_session(door: Door, key: dict[str, str]) -> httpx2.Response:
