@@ -11,7 +11,6 @@ TinderboxError
 ├── NotFound             no such model, job, file ... with the nearest names (HTTP 404)
 │   ├── NoSuchJob        no job of that number
 │   ├── NoSuchResponse   no response kept by that name
-│   ├── NoSuchFile       no file by that name
 │   └── NoSuchPath       nothing is served there
 ├── BadModelFile         a model file that our reader refuses, with the place in the file
 ├── DoesNotFit           more memory than there is or can be made free (exit status 3)
@@ -80,10 +79,6 @@ class NotFound(TinderboxError):
 
 
 class NoSuchResponse(NotFound):
-    pass
-
-
-class NoSuchFile(NotFound):
     pass
 
 

@@ -30,7 +30,11 @@ def chunks(client: TestClient, body: dict[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(event.removeprefix("data: ")) for event in events]
 
 
-@pytest.mark.parametrize("choice", ["auto", "required", {"type": "function", "function": {"name": "weather"}}])
+NAMED = {"type": "function", "function": {"name": "weather"}}
+ALLOWED = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [NAMED]}}
+
+
+@pytest.mark.parametrize("choice", ["auto", "required", NAMED, ALLOWED])
 def test_a_call_in_the_text_is_told_as_a_call(client: TestClient, choice: Any) -> None:
     answer = client.post("/v1/chat/completions", json=chat(CALL, tool_choice=choice)).json()["choices"][0]
 
@@ -63,6 +67,8 @@ def test_with_none_a_call_stays_text(client: TestClient) -> None:
         ({"tools": TOOLS * 2}, "tools"),
         ({"tools": [], "tool_choice": "required"}, "tool_choice"),
         ({"tool_choice": "sometimes"}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": "weather"}}, "tool_choice"),
+        ({"tool_choice": {"type": "allowed_tools", "mode": "sometimes", "tools": [NAMED]}}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {"name": "wether"}}}, "tool_choice"),
         ({"grammar": "root ::= [a]"}, "grammar"),
         ({"response_format": {"type": "xml"}}, "response_format.type"),

@@ -23,7 +23,6 @@ from tinderbox.errors import (
     DoesNotFit,
     KeyNeeded,
     LimitReached,
-    NoSuchFile,
     NoSuchJob,
     NoSuchPath,
     NoSuchResponse,
@@ -41,7 +40,7 @@ from tinderbox.serve.chunks import Chunks
 from tinderbox.serve.embeddings import shortened
 from tinderbox.serve.ready import make_ready
 from tinderbox.serve.relay import Heard, Relay, ask
-from tinderbox.serve.structure import needs_preparing
+from tinderbox.serve.structure import FIELDS
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
@@ -162,16 +161,16 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRo
 
     @router.post("/chat/completions", response_class=Response)
     async def chat_completions(body: ChatCompletionRequest, request: Request) -> Response:
-        asked = await request.json()
-        if not needs_preparing(asked) and (body.n or 1) == 1:
+        if body.model_fields_set.isdisjoint(FIELDS) and (body.n or 1) == 1:
             return Relay(pool, body.model, _CHAT, await request.body(), error_event, heard)
-        return await _prepared(asked, pool, store, heard)
+        return await _prepared(await request.json(), pool, store, heard)
 
     @router.post("/completions", response_class=Response)
     async def completions(body: CompletionRequest, request: Request) -> Response:
-        asked, texts = await request.json(), _count(body.prompt)
+        texts = _count(body.prompt)
         if body.json_schema is None and (body.n or 1) * texts == 1:
             return Relay(pool, body.model, _TEXT, await request.body(), error_event, heard)
+        asked = await request.json()
         prepared = await make_ready(asked, pool, store)
         question, told = _streamed(prepared.body), Chunks(asked, texts=True)
         unread = prepared.unread
@@ -218,7 +217,6 @@ _STATUS: tuple[tuple[type[TinderboxError], int, str, str | None], ...] = (
     (NotAllowed, 403, "permission_error", "forbidden"),
     (NoSuchJob, 404, "invalid_request_error", "job_not_found"),
     (NoSuchResponse, 404, "invalid_request_error", "not_found"),
-    (NoSuchFile, 404, "invalid_request_error", "not_found"),
     (NoSuchPath, 404, "invalid_request_error", "not_found"),
     (NotFound, 404, "invalid_request_error", "model_not_found"),
     (Conflict, 409, "invalid_request_error", "conflict"),

@@ -7,14 +7,14 @@ from typing import Any
 
 from tinderbox.engines.pool import Pool
 from tinderbox.models.store import Store
-from tinderbox.serve.structure import Prepared, needs_preparing, prepare
+from tinderbox.serve.structure import FIELDS, Prepared, prepare
 
 _CONTEXT = 8192  # tokens, where neither the pool nor the model says
 
 
 async def make_ready(chat: dict[str, Any], pool: Pool, store: Store) -> Prepared:
     """Every API that asks for a chat completion asks this first. Raises BadRequest and NotFound."""
-    if not needs_preparing(chat):
+    if FIELDS.isdisjoint(chat):  # most chats ask for nothing of the kind
         return Prepared(chat)
     return await asyncio.to_thread(_ready, chat, pool, store)  # a large schema takes a moment to become a grammar
 

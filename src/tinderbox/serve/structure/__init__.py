@@ -5,6 +5,6 @@ and calls in an answer's text become calls.
 grammar, with `schema.py` to check it, `merge.py` to join schemas, `automaton.py` for patterns, formats and numbers.
 """
 
-from tinderbox.serve.structure.prepare import Prepared, needs_preparing, prepare
+from tinderbox.serve.structure.prepare import FIELDS, Prepared, prepare
 
-__all__ = ["Prepared", "needs_preparing", "prepare"]
+__all__ = ["FIELDS", "Prepared", "prepare"]

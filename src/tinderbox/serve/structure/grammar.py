@@ -67,7 +67,7 @@ class Grammar:
         self._recursive = recursive(schema, place)
         self._known = {key: name for key, name in self._known.items() if not isinstance(key, _Reference)}
         try:
-            found = self._expression(schema, place, 0)
+            found = self.expression(schema, place, 0)
         except BadRequest as error:
             raise BadRequest(error.what, error.remedy, error.field or place) from error
         if found is None:
@@ -97,7 +97,8 @@ class Grammar:
             self._known[key] = make()
         return self._known[key]
 
-    def _expression(self, schema: Schema, place: str, level: int) -> str | None:
+    def expression(self, schema: Schema, place: str, level: int) -> str | None:
+        """The expression for a schema within the one added; None where nothing can be it."""
         if isinstance(schema, dict) and "$ref" in schema and len(schema) == 1:
             return self._once(_Reference(schema["$ref"], level), lambda: self._flat_expression(schema, place, level))
         return self._flat_expression(schema, place, level)
@@ -159,7 +160,7 @@ class Grammar:
             flats.append((merge(base, inner, f"{place}.{keyword}.{number}"), reached))
         if keyword == "oneOf":
             are_apart([flat for flat, _ in flats], place, lambda inner: self.flat(inner, place, level)[0])
-        found = [self._expression(flat, f"{place}.{keyword}.{n}", at) for n, (flat, at) in enumerate(flats)]
+        found = [self.expression(flat, f"{place}.{keyword}.{n}", at) for n, (flat, at) in enumerate(flats)]
         return self._either([one for one in found if one is not None])
 
     def _typed(self, name: str, schema: dict[str, Any], place: str, level: int) -> str | None:
@@ -249,8 +250,6 @@ class Grammar:
 
     def most_items(self, low: int, high: int | None) -> int:
         return max(low, min(self._allowance.items if high is None else high, 1024))
-
-    expression = _expression
 
 
 @dataclass(frozen=True, slots=True)

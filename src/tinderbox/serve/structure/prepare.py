@@ -11,10 +11,10 @@ from typing import Any
 from tinderbox.serve.structure.grammar import Allowance, Grammar
 from tinderbox.serve.structure.spoken import Reading, Recognised, Spoken
 from tinderbox.serve.structure.text import quote
-from tinderbox.serve.structure.tools import Tool, Wanted, describe, read_wanted
+from tinderbox.serve.structure.tools import Wanted, describe, read_wanted
 
 _MOST_CALLS = 8  # in one answer that must call
-_OURS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "json_schema")
+FIELDS = frozenset({"tools", "tool_choice", "parallel_tool_calls", "response_format", "json_schema"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,13 @@ class Prepared:
         return len(json.dumps(self.body.get("grammar", "")))
 
 
-def needs_preparing(chat: Mapping[str, Any]) -> bool:
-    """Most chats ask for nothing of the kind, and are handed on as they came."""
-    return any(chat.get(field) is not None for field in _OURS)
-
-
 def prepare(chat: Mapping[str, Any], template: str | None, context: int) -> Prepared:
     """`template` is the model's own, `context` the tokens that an answer may have at most.
 
     Raises BadRequest, naming the place, for what is broken or cannot be held to.
     """
     wanted = read_wanted(chat)
-    body = {name: value for name, value in chat.items() if name not in _OURS}
+    body = {name: value for name, value in chat.items() if name not in FIELDS}
     calls = bool(wanted.tools) and wanted.choice != "none"
     held = wanted.form is not None or (calls and wanted.choice == "required")
     if held:
@@ -131,6 +126,3 @@ def _with_note(messages: list[dict[str, Any]], note: str) -> list[dict[str, Any]
     if first["role"] in {"system", "developer"}:
         return [first | {"content": f"{_text(first['content'])}\n\n{note}"}, *messages[1:]]
     return [{"role": "system", "content": note}, *messages]
-
-
-__all__ = ["Prepared", "Tool", "grammar_of", "needs_preparing", "prepare"]

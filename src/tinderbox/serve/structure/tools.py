@@ -43,7 +43,8 @@ def read_wanted(chat: Mapping[str, Any]) -> Wanted:
     tools = _read_tools(chat.get("tools") or [])
     choice, tools = _read_choice(chat.get("tool_choice"), tools)
     form, place = _read_form(chat)
-    parallel = chat.get("parallel_tool_calls") is not False and not isinstance(chat.get("tool_choice"), dict)
+    named = isinstance(chat.get("tool_choice"), dict) and chat["tool_choice"].get("type") != "allowed_tools"
+    parallel = chat.get("parallel_tool_calls") is not False and not named
     if chat.get("grammar") and (form is not None or (tools and choice != "none")):
         raise BadRequest("'grammar' cannot be joined with tools or a form of the answer.", "Keep one.", "grammar")
     return Wanted(tools, choice, parallel, form, place)
@@ -80,24 +81,31 @@ def _read_tool(tool: Mapping[str, Any], place: str) -> Tool:
 
 
 def _read_choice(choice: Any, tools: tuple[Tool, ...]) -> tuple[Choice, tuple[Tool, ...]]:
-    if choice in {None, "auto", "none", "required"} if isinstance(choice, str | None) else False:
-        if choice == "required" and not tools:
+    """The choice, and the tools that are left to choose from."""
+    match choice:
+        case None | "auto":
+            return "auto", tools
+        case "none":
+            return "none", tools
+        case "required" if not tools:
             raise BadRequest("'tool_choice' is 'required', and there are no tools.", "", "tool_choice")
-        return choice or "auto", tools
-    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
-        allowed = choice.get("allowed_tools", choice)
-        names = [_name(tool) for tool in allowed.get("tools") or []]
-        mode = allowed.get("mode", "auto")
-        return _read_choice(mode if mode in {"auto", "required"} else mode or {}, _chosen(tools, names))
-    if isinstance(choice, dict) and isinstance(name := _name(choice), str):
-        return "required", _chosen(tools, [name])
+        case "required":
+            return "required", tools
+        case {"type": "allowed_tools"}:
+            allowed = choice.get("allowed_tools") or choice
+            return _read_choice(
+                allowed.get("mode"), _chosen(tools, [_name(tool) for tool in allowed.get("tools") or []])
+            )
+        case dict() if isinstance(_name(choice), str):
+            return "required", _chosen(tools, [_name(choice)])
     raise BadRequest(
         f"'tool_choice' is wrong (it is {choice!r}).", "auto, none, required, or a function.", "tool_choice"
     )
 
 
 def _name(choice: Any) -> Any:
-    return (choice.get("function") or choice).get("name") if isinstance(choice, dict) else None
+    inner = choice.get("function", choice) if isinstance(choice, dict) else None
+    return inner.get("name") if isinstance(inner, dict) else None
 
 
 def _chosen(tools: tuple[Tool, ...], names: list[Any]) -> tuple[Tool, ...]:
