@@ -200,6 +200,14 @@ def test_a_session_may_no_more_than_its_key_and_ends_with_it(door: Door) -> None
     assert (beyond, door.chat({}).status_code) == (403, 401)
 
 
+def test_a_browser_can_ask_whose_session_it_has(door: Door) -> None:
+    begin_session(door, door.make("laptop", "chat", "jobs"))
+
+    said = door.client.get("/box/session").json()
+
+    assert said == {"session": True, "key": "laptop", "scopes": ["chat", "jobs"]}
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_page_of_another_site_or_port_does_not_use_it(door: Door, site: str) -> None:
     begin_session(door, door.make("laptop"))

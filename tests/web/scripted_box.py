@@ -16,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.web.scripted_jobs import ScriptedJobs
+from tests.web.scripted_memory import MODEL, OTHER, scripted_decisions, scripted_history, scripted_ps
 from tests.web.scripted_plan import BOXES, refused_plan, scripted_plan
+from tests.web.scripted_refusal import refusal
 from tinderbox.web import page_routes
 
-MODEL = "smollm2:135m"
-OTHER = "qwen2.5-coder:0.5b"
 HOLD = "⏸"  # in a script: wait here until the test opens the gate
 
 CODE = """## Counting words
@@ -86,6 +87,10 @@ class ScriptedBox:
     plans: list[dict[str, str]] = field(default_factory=list)
     left: threading.Event = field(default_factory=threading.Event)
     ready: dict[str, str] = field(default_factory=lambda: {MODEL: "ready"})
+    pinned: set[str] = field(default_factory=set)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    level: str = "calm"
+    jobs: ScriptedJobs = field(default_factory=ScriptedJobs)
     key: str | None = None
     port: int = 0
     _changes: set[asyncio.Event] = field(default_factory=set)
@@ -111,6 +116,11 @@ class ScriptedBox:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def tell(self) -> None:
+        """Whoever listens to the events is told how things are now."""
+        for changed in self._changes:
+            self._loop.call_soon_threadsafe(changed.set)
+
     def open_gate(self) -> None:
         self._loop.call_soon_threadsafe(self._gate.set)
 
@@ -126,7 +136,10 @@ class ScriptedBox:
                 Route("/box/events", self._events),
                 Route("/box/boxes", self._boxes),
                 Route("/box/plan", self._plan),
-                Route("/box/session", self._session, methods=["POST"]),
+                Route("/box/history", self._history),
+                Route("/box/decisions", self._decisions),
+                Route("/box/session", self._session, methods=["GET", "POST", "DELETE"]),
+                *self.jobs.routes(),
                 Route("/box/{order:str}", self._order, methods=["POST"]),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
             ]
@@ -144,15 +157,8 @@ class ScriptedBox:
 
     async def _events(self, request: Request) -> Response:
         if self.key and request.cookies.get("tinderbox") != "a session":
-            return _refusal(401, "No key.")
+            return refusal(401, "This box wants a key.")
         return StreamingResponse(self._news(), media_type="text/event-stream")
-
-    async def _session(self, request: Request) -> Response:
-        if request.headers.get("authorization") != f"Bearer {self.key}":
-            return _refusal(401, "No key.")
-        answer = Response(status_code=204)
-        answer.set_cookie("tinderbox", "a session", httponly=True, samesite="strict")
-        return answer
 
     async def _news(self) -> AsyncIterator[str]:
         changed = asyncio.Event()
@@ -163,11 +169,26 @@ class ScriptedBox:
             changed.clear()
 
     def _ps(self) -> dict[str, Any]:
-        sizes = {MODEL: 276_000_000, OTHER: 912_000_000}
-        leases = [_lease(name, sizes[name], state) for name, state in self.ready.items()]
-        used = sum(sizes[name] for name in self.ready) + 84_000_000
-        pool = {"name": "unified", "capacity": 16_000_000_000, "used_by_us": used, "used_by_others": 5_200_000_000}
-        return {"pool": [pool | {"free": 10_800_000_000 - used, "pressure": 0.0}], "leases": leases}
+        return scripted_ps(self.ready, self.pinned, self.waiting, self.level)
+
+    async def _history(self, request: Request) -> Response:
+        return JSONResponse(scripted_history())
+
+    async def _decisions(self, request: Request) -> Response:
+        return JSONResponse(scripted_decisions(request.query_params))
+
+    async def _session(self, request: Request) -> Response:
+        inside = request.cookies.get("tinderbox") == "a session"
+        if request.method == "POST":
+            inside = request.headers.get("authorization") == f"Bearer {self.key}"
+        if self.key and not inside:
+            return refusal(401, "That is no key of this box.")
+        answer = JSONResponse({"session": inside, "key": self.key and "laptop", "scopes": ["chat", "models"]})
+        if request.method == "POST":
+            answer.set_cookie("tinderbox", "a session", httponly=True, samesite="strict")
+        if request.method == "DELETE":
+            answer.delete_cookie("tinderbox", httponly=True, samesite="strict")
+        return answer
 
     async def _boxes(self, request: Request) -> Response:
         return JSONResponse({"boxes": [{"id": key, "name": name} for key, name in BOXES.items()]})
@@ -177,18 +198,23 @@ class ScriptedBox:
         self.plans.append(query)
         if query["model"] == HOLD:
             await self._gate.wait()
-        refusal = refused_plan(query)
-        return _refusal(*refusal) if refusal else JSONResponse(scripted_plan(query))
+        refused = refused_plan(query)
+        return refusal(*refused) if refused else JSONResponse(scripted_plan(query))
 
     async def _order(self, request: Request) -> Response:
-        order, model = request.path_params["order"], (await request.json())["model"]
+        order, body = request.path_params["order"], await request.json()
+        model = body["model"]
         self.orders.append((order, model))
-        if order == "load":
-            self.ready[model] = "ready"
-        else:
-            self.ready.pop(model)
-        for changed in self._changes:
-            changed.set()
+        if order == "stop" and model in self.pinned:
+            return refusal(503, f"{model} is still answering. Try again in a moment.")
+        match order:
+            case "load":
+                self.ready[model] = "ready"
+            case "pin":
+                self.pinned ^= {model}
+            case _:
+                self.ready.pop(model)
+        self.tell()
         return JSONResponse({})
 
     async def _chat(self, request: Request) -> Response:
@@ -196,7 +222,7 @@ class ScriptedBox:
         self.requests.append(body)
         words = body["messages"][-1]["content"]
         if words == "refuse":
-            return _refusal(400, "The prompt has 9000 tokens; the context holds 8192. Shorten it.")
+            return refusal(400, "The prompt has 9000 tokens; the context holds 8192. Shorten it.")
         return StreamingResponse(self._answer(words), media_type="text/event-stream")
 
     async def _answer(self, words: str) -> AsyncIterator[str]:
@@ -216,16 +242,6 @@ class ScriptedBox:
 def _model(name: str, size: int, parameters: int, quantisation: str, context: int, state: str) -> dict[str, Any]:
     facts = {"name": name, "size": size, "parameters": parameters, "quantisation": quantisation}
     return facts | {"context_length": context, "state": state, "chat": True}
-
-
-def _lease(name: str, size: int, state: str) -> dict[str, Any]:
-    facts = {"holder": name, "kind": "model", "predicted": size, "measured": size, "state": state, "context": 4096}
-    return facts | {"busy": False, "pinned": False, "since": "2026-01-01T12:00:00Z"}
-
-
-def _refusal(status: int, message: str) -> Response:
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
-    return JSONResponse({"error": error}, status)
 
 
 def _chunk(delta: dict[str, str]) -> str:

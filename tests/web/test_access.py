@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.web.conftest import Visit
-from tests.web.scripted_box import MODEL, OTHER, ScriptedBox
+from tests.web.scripted_box import ScriptedBox
+from tests.web.scripted_memory import MODEL, OTHER
 
 pytestmark = pytest.mark.slow
 

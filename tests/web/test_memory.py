@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.web.conftest import Visit
-from tests.web.scripted_box import MODEL, OTHER, ScriptedBox
+from tests.web.scripted_box import ScriptedBox
+from tests.web.scripted_memory import MODEL, OTHER
 
 pytestmark = pytest.mark.slow
 
@@ -16,8 +17,8 @@ pytestmark = pytest.mark.slow
 def test_one_bar_shows_the_share_of_each_model_of_others_and_what_is_free(visit: Visit) -> None:
     bar = visit.page.get_by_role("img", name="smollm2:135m 276.0 MB")
 
-    expect(bar).to_have_attribute("aria-label", "16.0 GB: smollm2:135m 276.0 MB, the box itself 84.0 MB, "
-                                  "other programs 5.2 GB, free 10.4 GB")  # fmt: skip
+    expect(bar).to_have_attribute("aria-label", "16.0 GB: smollm2:135m 276.0 MB, everything else 5.2 GB, "
+                                  "reserve 540.0 MB, free 10.0 GB")  # fmt: skip
     share = bar.locator(".others").evaluate("part => part.offsetWidth / part.parentNode.offsetWidth")
     assert share == pytest.approx(5.2 / 16, abs=0.02)
 
@@ -28,8 +29,8 @@ def test_a_model_can_be_loaded_and_stopped_by_hand(visit: Visit, box: ScriptedBo
     visit.page.get_by_role("button", name=f"Load {OTHER}").click()
     visit.page.get_by_role("button", name=f"Stop {MODEL}").click()
 
-    expect(visit.page.locator("#memory li.model")).to_have_count(1)
-    expect(visit.page.locator("#memory")).to_contain_text(OTHER)
+    expect(visit.page.locator("#glance li.model")).to_have_count(1)
+    expect(visit.page.locator("#glance")).to_contain_text(OTHER)
     assert box.orders == [("load", OTHER), ("stop", MODEL)]
 
 
@@ -79,44 +80,3 @@ def test_a_box_that_goes_away_in_mid_answer_leaves_the_text(open_page: Callable[
     expect(answer.get_by_role("alert")).to_contain_text("broke off before the answer was complete")
     expect(answer.locator(".prose")).to_have_text("The first half")
     box.start()
-
-
-def test_a_box_that_asks_for_a_key_is_given_the_one_from_the_settings(
-    open_page: Callable[..., Visit], box: ScriptedBox
-) -> None:
-    visit = open_page()
-    box.key = "secret"
-    visit.page.reload()
-    expect(visit.page.locator("#banner")).to_contain_text("asks for a key")
-
-    visit.page.get_by_role("button", name="Settings").click()
-    visit.page.get_by_label("Key").fill("secret")
-    visit.page.get_by_role("button", name="Done").click()
-
-    expect(visit.page.locator("#banner")).to_be_empty(timeout=10_000)
-    expect(visit.page.locator("#memory")).to_contain_text(MODEL)
-    assert visit.page.evaluate("JSON.stringify(localStorage) + document.cookie").count("secret") == 0
-
-
-def test_an_address_that_brings_a_key_lets_the_browser_in_and_forgets_it(
-    open_page: Callable[..., Visit], box: ScriptedBox
-) -> None:
-    visit = open_page()
-    box.key = "secret"
-
-    visit.page.goto(f"{box.url}/#key=secret")
-    visit.page.reload()
-
-    expect(visit.page.locator("#memory")).to_contain_text(MODEL)
-    assert visit.page.url == f"{box.url}/"
-
-
-def test_a_key_that_is_refused_is_told(open_page: Callable[..., Visit], box: ScriptedBox) -> None:
-    visit = open_page()
-    box.key = "secret"
-
-    visit.page.get_by_role("button", name="Settings").click()
-    visit.page.get_by_label("Key").fill("wrong")
-    visit.page.get_by_role("button", name="Done").click()
-
-    expect(visit.page.locator("#toast")).to_contain_text("asks for a key")

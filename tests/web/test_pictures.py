@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.web.conftest import Visit
+from tests.web.scripted_box import ScriptedBox
+from tests.web.scripted_memory import MODEL, OTHER, scripted_wish
 from tests.web.scripted_plan import SPARK
 
 pytestmark = pytest.mark.slow
@@ -40,5 +42,23 @@ def test_a_picture_of_a_plan(open_page: Callable[..., Visit], name: str, asked: 
     visit.page.wait_for_selector("svg.depths circle")
 
     picture = visit.page.screenshot(path=PICTURES / f"plan-{name}-{scheme}-{width}.png", animations="disabled")
+
+    assert len(picture) > 10_000
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 1200), ("light", 380), ("dark", 380)])
+@pytest.mark.parametrize("view", ["memory", "jobs", "jobs/2"])
+def test_a_picture_of_the_box(
+    open_page: Callable[..., Visit], box: ScriptedBox, view: str, scheme: str, width: int
+) -> None:
+    box.ready |= {OTHER: "loading", "run 2": "ready"}
+    box.pinned, box.level = {MODEL}, "shed"
+    box.waiting = [scripted_wish("llama3.2:3b", 2_600_000_000)]
+    visit = open_page(color_scheme=scheme, viewport={"width": width, "height": 1900 if width == 380 else 1400})
+    visit.page.evaluate("hash => { location.hash = hash }", view)
+    visit.page.wait_for_selector(".hour path:visible, .jobs li:visible, #one-job pre:not(:empty)")
+
+    name = f"{view.replace('/', '-')}-{scheme}-{width}.png"
+    picture = visit.page.screenshot(path=PICTURES / name, animations="disabled")
 
     assert len(picture) > 10_000

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.web.conftest import Visit
-from tests.web.scripted_box import HOLD, MODEL, OTHER, ScriptedBox
+from tests.web.scripted_box import HOLD, ScriptedBox
+from tests.web.scripted_memory import MODEL, OTHER
 from tests.web.scripted_plan import SPARK
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,9 @@ from tinderbox.units import Bytes, format_bytes
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """One pool, in bytes. `capacity` is the most that the box may ever hold; `free` is what could be granted now;
-    `pressure` is the share of the last 10 s in which some task waited for memory, `level` what is done about it."""
+    """One pool, in bytes. `capacity` is the most that the box may ever hold; `free` is what could be granted now; of
+    the machine's `total`, `reserve` is left to the system. `pressure` is the share of the last 10 s in which some task
+    waited for memory, `level` what is done about it."""
 
     name: str
     capacity: Bytes
@@ -24,6 +25,8 @@ class Room:
     pressure: float | None
     level: Level = "calm"
     page_cache: Bytes | None = None
+    total: Bytes = 0
+    reserve: Bytes = 0
 
 
 def room_of(ledger: Ledger, reading: Reading) -> Room:
@@ -36,6 +39,8 @@ def room_of(ledger: Ledger, reading: Reading) -> Room:
         pressure=reading.some,
         level=ledger.level,
         page_cache=reading.cache,
+        total=ledger.total,
+        reserve=ledger.reserve,
     )
 
 

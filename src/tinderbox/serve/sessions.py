@@ -80,6 +80,17 @@ def session_routes(sessions: Sessions) -> APIRouter:
             response.set_cookie(COOKIE, words, max_age=LASTS, secure=is_tls, httponly=True, samesite="strict")
         return response
 
+    @router.get("/session")
+    def look(request: Request) -> dict[str, Any]:
+        """Whether a session came along, and whose key it stands for: null for this home's own."""
+        caller = caller_of(request.scope)
+        key = caller.key if caller else None
+        return {
+            "session": bool(session_of(request.scope)),
+            "key": key.name if key else None,
+            "scopes": sorted(key.scopes) if key else [],
+        }
+
     @router.delete("/session", status_code=204, response_class=Response)
     def end(request: Request) -> Response:
         sessions.end(session_of(request.scope))

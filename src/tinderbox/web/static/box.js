@@ -2,21 +2,22 @@
 import { events } from "./stream.js";
 
 export class BoxError extends Error {
-  /** `gone`: nobody answered at all. `status`: what the HTTP answer said. */
-  constructor(message, { gone = false, status = 0 } = {}) {
+  /** `gone`: nobody answered at all. `status`: what the HTTP answer said; `field`: what was wrong. */
+  constructor(message, { gone = false, status = 0, field = null } = {}) {
     super(message);
     this.gone = gone;
     this.status = status;
+    this.field = field;
   }
 }
 
 const GONE = "The box does not answer. Is it running? Start it with: tinderbox up";
 const BROKE_OFF = "The connection to the box broke off before the answer was complete. What came is kept.";
 
-async function call(path, { body, signal, key } = {}) {
+async function call(path, { body, signal, key, method = body ? "POST" : "GET" } = {}) {
   const headers = body ? { "Content-Type": "application/json" } : {};
   if (key) headers.Authorization = `Bearer ${key}`;
-  const options = { method: body || key ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal };
+  const options = { method, headers, body: body && JSON.stringify(body), signal };
   let response;
   try {
     response = await fetch(path, options);
@@ -29,33 +30,52 @@ async function call(path, { body, signal, key } = {}) {
 
 async function refusal(response) {
   const status = response.status;
-  if (status === 401) return new BoxError("The box asks for a key: type it in under Settings.", { status });
   let message = `The box answered with the status ${status} ${response.statusText}`.trim() + ".";
+  let field = null;
   try {
-    message = (await response.json()).error?.message ?? message;
+    const { error } = await response.json();
+    message = error?.message ?? message;
+    field = error?.param ?? null;
   } catch {
     // Not JSON: the status has to say it.
   }
-  return new BoxError(message, { status });
+  return new BoxError(message, { status, field });
 }
+
+const read = async (path, options) => (await call(path, options)).json();
 
 /** Shows the key once, and has the box remember this browser: the cookie that comes back is out of any script's reach. */
-export const showKey = (key) => call("/box/session", { key });
+export const showKey = (key) => call("/box/session", { method: "POST", key });
+/** Who this browser is to the box: {session, key, scopes}; `key` is null for the person at the machine. */
+export const session = () => read("/box/session");
+export const endSession = () => call("/box/session", { method: "DELETE" });
 
-/** The key that an address printed by the box brought along behind its `#`. */
-export async function showKeyThatCame() {
-  const [, key] = /^#key=([\w-]+)$/.exec(location.hash) ?? [];
-  if (!key) return;
-  history.replaceState(null, "", location.pathname);
-  await showKey(key);
-}
-
-export const models = async () => (await (await call("/box/models")).json()).models;
-export const boxes = async () => (await (await call("/box/boxes")).json()).boxes;
+export const models = async () => (await read("/box/models")).models;
+export const boxes = async () => (await read("/box/boxes")).boxes;
 /** `query` (URLSearchParams): what is asked; see docs/serve.md for its names. */
-export const plan = async (query, signal) => (await call(`/box/plan?${query}`, { signal })).json();
+export const plan = (query, signal) => read(`/box/plan?${query}`, { signal });
 export const loadModel = (model) => call("/box/load", { body: { model } });
 export const stopModel = (model) => call("/box/stop", { body: { model } });
+export const pinModel = (model, pinned) => call("/box/pin", { body: { model, pinned } });
+/** The memory of the last hour: a point each five seconds. */
+export const lastHour = async () => (await read("/box/history")).samples;
+/** The newest `limit` decisions, the oldest of them first; about one holder, or about all (""). */
+export async function decisions(holder, limit) {
+  const query = new URLSearchParams(holder ? { holder, limit } : { limit });
+  return (await read(`/box/decisions?${query}`)).decisions;
+}
+
+export const jobs = async () => (await read("/box/jobs")).jobs;
+export const submitJob = (kind, options) => read("/box/jobs", { body: { kind, arguments: options } });
+export const stopJob = (number) => call(`/box/jobs/${number}/stop`, { method: "POST" });
+export const resumeJob = (number) => call(`/box/jobs/${number}/resume`, { method: "POST" });
+export const forgetJob = (number) => call(`/box/jobs/${number}`, { method: "DELETE" });
+/** What a job's process writes, piece by piece, until the job ends. */
+export async function* jobLog(number, signal) {
+  const response = await call(`/box/jobs/${number}/log?follow=true`, { signal });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) yield piece.value;
+}
 
 /** The box's own events, for as long as the connection holds. */
 export async function* watch(signal) {

@@ -10,8 +10,11 @@ function visible() {
   return new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 }
 
-/** `heard(ps)` for each event; `there()` and `gone(why)` when the box comes and goes. Runs until the page closes. */
-export async function stayConnected({ heard, there, gone }) {
+/**
+ * `heard(ps)` for each event; `there()` and `gone(why)` when the box comes and goes; `refused()` where it wants a key,
+ * which gives a promise to wait for. Runs until the page closes.
+ */
+export async function stayConnected({ heard, there, gone, refused }) {
   for (let failures = 0; ; failures += 1) {
     await visible();
     // A browser gives one server six connections: a page that nobody looks at must not keep one.
@@ -27,7 +30,10 @@ export async function stayConnected({ heard, there, gone }) {
       if (!hidden.signal.aborted) gone("The box has closed the connection.");
     } catch (error) {
       if (hidden.signal.aborted) failures = -1;
-      else gone(error.gone || error.status ? error.message : "The connection to the box broke off.");
+      else if (error.status === 401) {
+        await refused();
+        failures = -1;
+      } else gone(error.gone || error.status ? error.message : "The connection to the box broke off.");
     }
     document.removeEventListener("visibilitychange", leave);
     await pause(PAUSES[Math.min(Math.max(failures, 0), PAUSES.length - 1)]);

@@ -1,4 +1,5 @@
 // Decode speed over depth: a line with its 80 % band, and the machine's limit as a dashed line.
+import { path, roundStep } from "./chart.js";
 import { drawing, element } from "./dom.js";
 import { origin } from "./figure.js";
 import { speed, whole } from "./units.js";
@@ -12,13 +13,6 @@ const IN_SHORT =
 
 /** 32768 as "32k", 1536 as "1.5k", as contexts are called. */
 const tokens = (count) => (count >= 1024 && count % 512 === 0 ? `${count / 1024}k` : whole(count));
-
-/** A round step that parts `most` into about `count`. */
-function roundStep(most, count) {
-  const rough = most / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  return [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) * power;
-}
 
 /** Runs of depths whose speed is known: a gap stays a gap. */
 function runs(depths) {
@@ -46,8 +40,6 @@ function scales(depths, limit, width) {
     deepest,
   };
 }
-
-const path = (points) => `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}`;
 
 function axes({ x, y, step, top, deepest }, width) {
   const parts = [];

@@ -35,3 +35,44 @@ export function iconButton(name, label, act, attributes = {}) {
     icon(name),
   );
 }
+
+/**
+ * Keeps a child of `list` for each item, so that what has the focus is not made anew. `make(item)` gives a row:
+ * its `node`, and `update(item)`. Where the row with the focus goes, the list has it.
+ */
+export function keyed(list, keyOf, make) {
+  const rows = new Map();
+  return (items) => {
+    const keys = new Set(items.map(keyOf));
+    for (const [key, { node }] of [...rows].filter(([key]) => !keys.has(key))) {
+      const focused = node.contains(document.activeElement);
+      node.remove();
+      rows.delete(key);
+      if (focused) list.focus();
+    }
+    items.forEach((item, place) => {
+      const key = keyOf(item);
+      if (!rows.has(key)) rows.set(key, make(item));
+      const row = rows.get(key);
+      row.update(item);
+      if (list.children[place] !== row.node) list.insertBefore(row.node, list.children[place] ?? null);
+    });
+  };
+}
+
+/** A button that asks the box for something: once at a time, and what goes wrong is said in `problem`. */
+export function orderButton(act, problem, attributes = {}) {
+  const button = element("button", { type: "button", class: "plain", ...attributes });
+  button.addEventListener("click", async () => {
+    if (button.ariaBusy === "true") return; // not disabled: that would take the focus away
+    button.ariaBusy = "true";
+    problem.textContent = "";
+    try {
+      await act();
+    } catch (error) {
+      problem.textContent = error.message;
+    }
+    button.ariaBusy = "false";
+  });
+  return button;
+}

@@ -1,6 +1,6 @@
 // Runs before the first paint, so that neither another theme nor another view flashes up.
 (() => {
-  document.documentElement.dataset.view = location.hash.startsWith("#plan") ? "plan" : "chat";
+  document.documentElement.dataset.view = /^#(plan|memory|jobs)\b/.exec(location.hash)?.[1] ?? "chat";
   try {
     const theme = localStorage.getItem("tinderbox.theme");
     if (theme === '"light"' || theme === '"dark"') document.documentElement.dataset.theme = JSON.parse(theme);

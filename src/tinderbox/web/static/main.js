@@ -1,16 +1,19 @@
 // Everything is put together here: the parts know nothing of each other.
-import { showKeyThatCame } from "./box.js";
+import { showKey } from "./box.js";
+import { startBudget } from "./budget.js";
 import { startChat } from "./chat.js";
 import { startComposer } from "./composer.js";
 import { stayConnected } from "./connection.js";
 import { allConversations, drop, keep, newConversation } from "./conversation.js";
 import { byId, element } from "./dom.js";
+import { startDoor } from "./door.js";
 import { startHistory } from "./history.js";
+import { startJobs } from "./jobs.js";
 import { startMemory } from "./memory.js";
 import { startModels } from "./models.js";
 import { startPlan } from "./plan.js";
 import { startSettings } from "./settings.js";
-import { load, save } from "./stored.js";
+import { forget, load, save } from "./stored.js";
 import { startTheme } from "./theme.js";
 import { startViews } from "./views.js";
 
@@ -24,8 +27,6 @@ const settings = startSettings({
   system: byId("system"),
   temperature: byId("temperature"),
   maxTokens: byId("max-tokens"),
-  key: byId("key"),
-  refused: (why) => toast(why),
 });
 
 const models = startModels({ button: byId("model"), panel: byId("models") }, (name) => {
@@ -33,7 +34,7 @@ const models = startModels({ button: byId("model"), panel: byId("models") }, (na
   showComposer();
 });
 
-const memory = startMemory(byId("memory"));
+const memory = startMemory(byId("glance"));
 
 const chat = startChat(
   { list: byId("messages"), jump: byId("jump"), live: byId("live") },
@@ -64,12 +65,51 @@ const plan = startPlan({
   live: byId("live"),
 });
 
-const views = startViews({ chat: byId("to-chat"), plan: byId("to-plan") }, (view, moved) => {
-  byId("skip").setAttribute("href", view === "plan" ? "#plan-model" : "#field");
-  byId("skip").textContent = view === "plan" ? "Skip to the plan" : "Skip to the message";
-  if (view === "plan") plan.shown();
-  else plan.hidden();
-  if (moved && !narrow.matches) (view === "plan" ? plan : composer).focus();
+const budget = startBudget(
+  {
+    title: byId("budget-title"),
+    pressure: byId("pressure"),
+    pools: byId("pools"),
+    holders: byId("holders"),
+    rest: byId("rest"),
+    form: byId("load-form"),
+    waiting: byId("waiting"),
+    hour: byId("hour"),
+    why: byId("why-title"),
+    choice: byId("why-holder"),
+    reasons: byId("reasons"),
+    older: byId("older"),
+  },
+  () => models.names(),
+);
+
+const jobs = startJobs(
+  {
+    title: byId("jobs-title"),
+    all: byId("all-jobs"),
+    list: byId("jobs-list"),
+    none: byId("no-jobs"),
+    problem: byId("jobs-problem"),
+    one: byId("one-job"),
+    quantise: byId("quantise"),
+  },
+  () => readModels(), // it may have made one
+);
+
+const VIEWS = {
+  chat: { part: composer, title: null, skip: "Skip to the message" },
+  plan: { part: plan, title: "Plan", skip: "Skip to the plan" },
+  memory: { part: budget, title: "Memory", skip: "Skip to the memory" },
+  jobs: { part: jobs, title: "Jobs", skip: "Skip to the jobs" },
+};
+
+const links = Object.fromEntries(Object.keys(VIEWS).map((view) => [view, byId(`to-${view}`)]));
+const views = startViews(links, (view, moved) => {
+  const { part, skip } = VIEWS[view];
+  byId("skip").textContent = skip;
+  for (const [name, other] of Object.entries(VIEWS)) if (name !== view) other.part.hidden?.();
+  part.shown?.();
+  if (moved && !narrow.matches) part.focus();
   showTitle();
 });
 
@@ -103,7 +143,7 @@ function showHistory() {
 
 function showTitle() {
   const chatting = chat.current()?.messages.length ? chat.title() : null;
-  const title = views.current() === "plan" ? "Plan" : chatting;
+  const title = VIEWS[views.current()].title ?? chatting;
   document.title = title ? `${title} – Tinderbox` : "Tinderbox";
 }
 
@@ -158,6 +198,10 @@ function closeDrawer() {
   setDrawer(false);
 }
 
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which view is shown
+  VIEWS[views.current()].part.focus();
+});
 byId("new").addEventListener("click", startNew);
 byId("menu").addEventListener("click", () => {
   setDrawer(true);
@@ -180,21 +224,57 @@ show(conversations[0] ?? newConversation(models.chosen()));
 views.show();
 if (!narrow.matches) composer.focus();
 
-await showKeyThatCame().catch((error) => toast(error.message));
+let letIn = () => {};
+const door = startDoor(
+  { dialog: byId("door"), form: byId("door").querySelector("form"), holder: byId("key-holder") },
+  {
+    entered() {
+      byId("banner").replaceChildren();
+      letIn();
+    },
+    closed() {
+      const again = element("button", { type: "button", class: "plain", on: { click: () => door.ask() } }, "Enter it");
+      byId("banner").replaceChildren(element("span", {}, "The box asks for a key. ", again));
+    },
+  },
+);
+byId("open-settings").addEventListener("click", () => door.showHolder());
+addEventListener("hashchange", door.showKeyThatCame);
+
+/** The box wants a key: one that an older page has kept is tried and forgotten; else a person is asked. */
+async function refused() {
+  byId("banner").replaceChildren();
+  memory.gone();
+  const kept = load("key", "");
+  forget("key");
+  if (kept && (await showKey(kept).then(() => true, () => false))) return;
+  door.ask();
+  await new Promise((resolve) => {
+    letIn = resolve;
+  });
+}
+
+await door.showKeyThatCame();
 stayConnected({
   heard(ps) {
     memory.hear(ps);
+    budget.hear(ps);
+    jobs.hear(ps);
     if (models.hear(ps)) readModels();
     chat.refresh();
   },
   there() {
     byId("banner").replaceChildren();
     readModels();
+    budget.there();
+    jobs.there();
   },
   gone(why) {
     byId("banner").replaceChildren(element("span", {}, `${why} Trying again…`));
     memory.gone();
+    budget.gone();
   },
+  refused,
 });
 
 async function readModels() {
@@ -204,5 +284,7 @@ async function readModels() {
     // The line to the box has broken meanwhile, and says so itself.
   }
   plan.hear(models.names(), models.chosen());
+  budget.offerModels();
+  jobs.offer(models.all());
   showComposer();
 }

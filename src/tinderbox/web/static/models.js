@@ -121,6 +121,7 @@ export function startModels({ button, panel }, chosen) {
     refresh,
     choose,
     chosen: () => name,
+    all: () => known,
     names: () => known.map((model) => model.name),
     /** What the box's events say about who holds memory. True where a model came or went. */
     hear(ps) {

@@ -1,17 +1,15 @@
-// What holds for all chats in this browser: the system prompt, the sampler's two dials, and showing the box a key.
-import { showKey } from "./box.js";
+// What holds for all chats in this browser: the system prompt and the sampler's two dials.
 import { load, save } from "./stored.js";
 
 const number = (field) => (field.value.trim() === "" || !field.validity.valid ? null : field.valueAsNumber);
 
 /** Wires the dialog; gives back a function that says what holds now. Empty numbers are null: the model's own default. */
-export function startSettings({ dialog, open, close, system, temperature, maxTokens, key, refused }) {
+export function startSettings({ dialog, open, close, system, temperature, maxTokens }) {
   let kept = { system: "", temperature: null, maxTokens: null, ...load("settings", {}) };
   open.addEventListener("click", () => {
     system.value = kept.system;
     temperature.value = kept.temperature ?? "";
     maxTokens.value = kept.maxTokens ?? "";
-    key.value = ""; // it is kept nowhere: the box remembers this browser
     dialog.showModal();
   });
   close.addEventListener("click", () => dialog.close());
@@ -19,7 +17,6 @@ export function startSettings({ dialog, open, close, system, temperature, maxTok
   dialog.addEventListener("close", () => {
     kept = { system: system.value, temperature: number(temperature), maxTokens: number(maxTokens) };
     save("settings", kept);
-    if (key.value.trim()) showKey(key.value.trim()).catch((error) => refused(error.message));
   });
   return () => kept;
 }

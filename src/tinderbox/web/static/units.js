@@ -31,3 +31,20 @@ export function duration(seconds) {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
+
+/** How long something has lasted, as coarse as it is shown: "42 s", "5 min", "2 h 5 min". */
+export function lasted(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return `${Math.max(0, Math.floor(seconds))} s`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A time of the box's, which may be null, on this browser's clock: "12:03:11", with the day where it is not today's. */
+export function clock(written) {
+  if (written == null) return "";
+  const at = new Date(written);
+  const time = at.toLocaleTimeString("en-GB");
+  return at.toDateString() === new Date().toDateString()
+    ? time
+    : `${at.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${time}`;
+}

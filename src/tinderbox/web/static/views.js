@@ -1,6 +1,6 @@
-// Which view is shown stands in the address: `#plan…` is the plan, anything else the chat.
+// Which view is shown stands in the address: `#plan…`, `#memory`, `#jobs…`; anything else is the chat.
 
-const current = () => (location.hash.startsWith("#plan") ? "plan" : "chat");
+const current = () => /^#(plan|memory|jobs)\b/.exec(location.hash)?.[1] ?? "chat";
 
 /** `links` by the name of their view. `changed(view, moved)` for each address; the first has not `moved`. */
 export function startViews(links, changed) {
