@@ -2,8 +2,9 @@
 
 import pytest
 
-from tinderbox.serve.messages import MessagesRequest, chat_of
-from tinderbox.serve.prefix import Settled, settle
+from tinderbox.serve.anthropic.conversation import chat_of
+from tinderbox.serve.anthropic.prefix import Settled, settle
+from tinderbox.serve.anthropic.requests import MessagesRequest
 
 BILLING = "x-anthropic-billing-header: cc_version=2.1.4.c01; cc_entrypoint=cli; cch=4f2a1;"
 

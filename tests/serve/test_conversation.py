@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tinderbox.serve.messages import MessagesRequest, chat_of, completion_of
+from tinderbox.serve.anthropic.conversation import chat_of, completion_of
+from tinderbox.serve.anthropic.requests import MessagesRequest
 
 HELLO = [{"role": "user", "content": "Hello."}]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from tinderbox.serve.anthropic.requests import MessagesRequest
 from tinderbox.serve.delta import CallPiece, Delta, Deltas, Usage
-from tinderbox.serve.messages import MessagesRequest
 
 _REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 _SIGNATURE = "unsigned"  # clients give thinking back only with a signature; here nobody checks it

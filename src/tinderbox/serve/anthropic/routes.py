@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import TinderboxError
-from tinderbox.serve.blocks import Blocks
-from tinderbox.serve.messages import CountRequest, MessagesRequest, chat_of, completion_of
+from tinderbox.serve.anthropic.blocks import Blocks
+from tinderbox.serve.anthropic.conversation import chat_of, completion_of
+from tinderbox.serve.anthropic.requests import CountRequest, MessagesRequest
 from tinderbox.serve.openai import error_status
 from tinderbox.serve.relay import Heard, Relay, ask
 from tinderbox.serve.shapes import anthropic_shape, new_request_id
