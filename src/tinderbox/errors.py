@@ -55,7 +55,11 @@ class BadRequest(TinderboxError):
 
 
 class PromptTooLong(BadRequest):
-    pass
+    """`holds` is how many tokens would have fitted, where that is known."""
+
+    def __init__(self, what: str, remedy: str = "", field: str | None = None, holds: int | None = None) -> None:
+        super().__init__(what, remedy, field)
+        self.holds = holds
 
 
 class WrongMethod(BadRequest):

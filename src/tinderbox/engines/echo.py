@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
@@ -37,7 +38,7 @@ class Echo:
         words = _last_words(request)
         self.readers += 1
         if path.endswith("embeddings"):
-            return self._reply("application/json", self._one(_embedding(self.settings.name)))
+            return self._reply("application/json", self._one(_embeddings(self.settings.name, request)))
         if path.endswith("input_tokens"):
             return self._reply("application/json", self._one({"input_tokens": _count(request)}))
         if request.get("stream"):
@@ -123,7 +124,8 @@ def _count(request: dict[str, Any]) -> int:
 
 
 def _last_words(request: dict[str, Any]) -> list[str]:
-    messages = request.get("messages") or [{"content": request.get("prompt") or ""}]
+    prompt = request.get("prompt") or request.get("input_prefix") or ""
+    messages = request.get("messages") or [{"content": prompt}]
     return str(messages[-1].get("content") or "").split()
 
 
@@ -132,5 +134,16 @@ def _completion(model: str, **choice: object) -> dict[str, Any]:
     return {"id": "chatcmpl-echo", "object": "chat.completion", "created": 0, "model": model, "choices": choices}
 
 
-def _embedding(model: str) -> dict[str, Any]:
-    return {"object": "list", "model": model, "data": [{"object": "embedding", "index": 0, "embedding": [1.0, 0.0]}]}
+def _embeddings(model: str, request: dict[str, Any]) -> dict[str, Any]:
+    """A text's vector leans the more to the first axis the more of its letters come late in the alphabet."""
+    texts = [request["input"]] if isinstance(request["input"], str) else request["input"]
+    data = [{"object": "embedding", "index": index, "embedding": _vector(text)} for index, text in enumerate(texts)]
+    tokens = sum(len(text.split()) for text in texts)
+    return {"object": "list", "model": model, "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+
+
+def _vector(text: str) -> list[float]:
+    late = sum("n" <= letter <= "z" for letter in text.lower())
+    early = sum("a" <= letter <= "m" for letter in text.lower())
+    length = math.hypot(late, early) or 1.0
+    return [late / length, early / length]

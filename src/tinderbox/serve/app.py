@@ -29,6 +29,7 @@ from tinderbox.serve.health import health_routes
 from tinderbox.serve.jobs import job_routes
 from tinderbox.serve.keys import Keyring
 from tinderbox.serve.metrics import Metrics
+from tinderbox.serve.ollama import ollama_routes
 from tinderbox.serve.openai import openai_routes
 from tinderbox.serve.plan import held_by, plan_routes
 from tinderbox.serve.relay import Heard
@@ -64,6 +65,7 @@ def make_app(
     app.include_router(openai_routes(pool, store, heard))
     app.include_router(response_routes(pool, store, heard))
     app.include_router(anthropic_routes(pool, heard))
+    app.include_router(ollama_routes(pool, store, drain, heard))
     app.include_router(box_routes(pool, store, stopping, drain))
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))
     if jobs is not None:

@@ -22,6 +22,7 @@ from tinderbox.memory.event import FOREVER
 from tinderbox.models.download import pull
 from tinderbox.models.progress import Progress
 from tinderbox.models.store import Store, Stored
+from tinderbox.units import Bytes
 
 _WATCH_EVERY = 1.0  # seconds between looks at the memory for `/box/events`
 _KEEP_ALIVE = 15  # looks without a change, after which a comment keeps the connection open
@@ -60,8 +61,7 @@ def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float) -> AP
         stored = store.find(name)
         if any(lease.holder == stored.name for lease in pool.leases()):
             raise Conflict(f"{stored.name} is loaded.", f"Stop it first: tinderbox stop {stored.name}")
-        freed = await asyncio.to_thread(store.remove, stored.name) + await asyncio.to_thread(forget_removed, store)
-        return {"removed": stored.name, "freed": freed}
+        return {"removed": stored.name, "freed": await remove_model(store, stored.name)}
 
     @router.get("/ps")
     async def ps() -> dict[str, Any]:
@@ -96,7 +96,8 @@ def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float) -> AP
 
     @router.post("/pull", response_class=StreamingResponse)
     async def pull_model(body: ModelName) -> StreamingResponse:
-        return StreamingResponse(_pull(store, body.model), media_type="application/x-ndjson")
+        lines = (json.dumps(line) + "\n" async for line in pulling(store, body.model))
+        return StreamingResponse(lines, media_type="application/x-ndjson")
 
     @router.post("/down")
     async def down() -> dict[str, str]:
@@ -104,6 +105,11 @@ def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float) -> AP
         return {"status": "stopping"}
 
     return router
+
+
+async def remove_model(store: Store, name: str) -> Bytes:
+    """Its files and its saved conversations; returns the bytes that became free."""
+    return await asyncio.to_thread(store.remove, name) + await asyncio.to_thread(forget_removed, store)
 
 
 def describe_model(stored: Stored, state: str) -> dict[str, Any]:
@@ -185,8 +191,8 @@ def _coarse(value: Any) -> Any:
     return value >> 24 if isinstance(value, int) else value
 
 
-async def _pull(store: Store, name: str) -> AsyncIterator[str]:
-    """One JSON object a line: progress, then `{"status": "done"}` or an error in the shape of `/v1`."""
+async def pulling(store: Store, name: str) -> AsyncIterator[dict[str, Any]]:
+    """Progress, then `{"status": "done"}` or an error in the shape of `/v1`."""
     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -197,7 +203,7 @@ async def _pull(store: Store, name: str) -> AsyncIterator[str]:
     work.add_done_callback(lambda task: queue.put_nowait(task.result()))
     while True:
         line = await queue.get()
-        yield json.dumps(line) + "\n"
+        yield line
         if line["status"] != "pulling":
             return
 

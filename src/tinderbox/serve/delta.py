@@ -110,6 +110,8 @@ def _overlap(text: str, stop: str) -> int:
 def _read(event: Mapping[str, Any]) -> Delta:
     if "error" in event:
         raise StreamFailed(event)
+    if "stop" in event:
+        return _read_plain(event)
     choice = next(iter(event.get("choices") or ()), None) or {}
     said = choice.get("delta") or {}
     return Delta(
@@ -122,6 +124,12 @@ def _read(event: Mapping[str, Any]) -> Delta:
         choice=choice.get("index") or 0,
         logprobs=choice.get("logprobs"),
     )
+
+
+def _read_plain(event: Mapping[str, Any]) -> Delta:
+    """An event of llama.cpp's own, which is what it sends while it fills a gap in a text."""
+    finish = ("length" if event.get("stop_type") == "limit" else "stop") if event["stop"] else None
+    return Delta(event["content"], finish=finish, usage=_read_usage(event), timings=event.get("timings"))
 
 
 def _read_call(call: Mapping[str, Any]) -> CallPiece:

@@ -25,6 +25,7 @@ _TRIES = 2  # an engine that dies before its first word is asked once more, anew
 _MOURNING = 2.0  # seconds until the pool knows that an engine has ended
 _LONGEST_TOKEN = 64  # bytes; no text is read in fewer tokens than that
 _TOTAL = re.compile(rb'"total_tokens":\s*(\d{1,12})')
+_TOO_LARGE = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)")
 Heard = Callable[[Timings], None]
 _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 
@@ -93,6 +94,9 @@ class Relay(Response):
         except asyncio.CancelledError:
             if not answer.cancelled():
                 raise
+        finally:
+            if self.background is not None:
+                await self.background()
 
     async def _answer(self, send: Send, caller: Caller | None) -> None:
         sent = _Sent(send, self._with)
@@ -314,6 +318,9 @@ def _as_error(status: int, body: bytes) -> TinderboxError:
             "Shorten it, or start the box with a larger --context.",
             field="messages",
         )
+    if found := _TOO_LARGE.match(message):
+        what = f"A text has {found[1]} tokens; this model reads at most {found[2]} into one vector."
+        return PromptTooLong(what, "Cut it into shorter ones.", field="input", holds=int(found[2]))
     if status in {503, 429}:
         return Unavailable(message)
     if status < 500 or status == 501 or "not supported" in message:
