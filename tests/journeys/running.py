@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinderbox.client import Client
 from tinderbox.models.store import Store
 
 STARTER = "smollm2:135m"
@@ -27,6 +29,15 @@ class Running:
 
     def command(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return tinderbox(self.home, *words, stdin=stdin)
+
+    def falls_idle(self, within: float) -> bool:
+        """Whether no model answers any more, after at most so many seconds."""
+        end = time.monotonic() + within
+        with Client(self.address) as client:
+            while any(lease["busy"] for lease in client.ps()["leases"]):
+                if time.monotonic() > end:
+                    return False
+        return True
 
 
 def tinderbox(home: Path, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

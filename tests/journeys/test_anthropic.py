@@ -1,13 +1,11 @@
 """Anthropic's official client against a real box with real weights."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import anthropic
-import httpx2
 import pytest
 from anthropic import Anthropic
-from anthropic.types import MessageParam
+from anthropic.types import MessageParam, ToolParam
 
 from tests.journeys.running import STARTER, Running
 
@@ -72,6 +70,22 @@ def test_the_stop_sequence_that_was_met_is_named(client: Anthropic) -> None:
     assert 0 < answer.usage.output_tokens < 16
 
 
+def test_a_tool_that_must_be_called_is_called_with_what_it_takes(client: Anthropic) -> None:
+    city: ToolParam = {
+        "name": "weather",
+        "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    }
+
+    with client.messages.stream(
+        model=STARTER, messages=CAPITAL, max_tokens=120, tools=[city], tool_choice={"type": "any"}, extra_body=CALM
+    ) as stream:
+        answer = stream.get_final_message()
+
+    (call,) = [block for block in answer.content if block.type == "tool_use"]
+    assert answer.stop_reason == "tool_use"
+    assert (call.name, list(call.input)) == ("weather", ["city"])
+
+
 def test_an_answer_goes_on_where_the_client_began_it(client: Anthropic) -> None:
     begun: list[MessageParam] = [*CAPITAL, {"role": "assistant", "content": "The capital of France is"}]
 
@@ -106,17 +120,4 @@ def test_a_client_that_goes_away_ends_its_answer_within_a_second(client: Anthrop
     with client.messages.stream(model=STARTER, messages=story, max_tokens=900) as stream:
         next(iter(stream.text_stream))
 
-    assert becomes(lambda: not is_busy(box), within=1.0)
-
-
-def is_busy(box: Running) -> bool:
-    return any(lease["busy"] for lease in httpx2.get(f"{box.address}/box/ps").json()["leases"])
-
-
-def becomes(true: Callable[[], bool], within: float) -> bool:
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if true():
-            return True
-        time.sleep(0.02)
-    return true()
+    assert box.falls_idle(within=1.0)

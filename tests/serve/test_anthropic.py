@@ -102,7 +102,7 @@ def test_what_a_tool_found_is_answered(client: Anthropic) -> None:
 
     answer = client.messages.create(model=ECHO, max_tokens=9, messages=conversation, tools=[FIND])
 
-    assert answer.content[0].to_dict()["text"] == "found it "
+    assert answer.content[0].to_dict()["text"] == "find returned: found it "
 
 
 def test_the_stop_sequence_that_was_met_is_named(client: Anthropic) -> None:

@@ -64,7 +64,7 @@ def make_app(
     app = FastAPI(title="Tinderbox", version=__version__, exception_handlers=handlers, docs_url=None, redoc_url=None)
     app.include_router(openai_routes(pool, store, heard))
     app.include_router(response_routes(pool, store, heard))
-    app.include_router(anthropic_routes(pool, heard))
+    app.include_router(anthropic_routes(pool, store, heard))
     app.include_router(ollama_routes(pool, store, drain, heard))
     app.include_router(box_routes(pool, store, stopping, drain))
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
 
 from tinderbox.serve.anthropic.requests import MessagesRequest
-from tinderbox.serve.delta import CallPiece, Delta, Deltas, Usage
+from tinderbox.serve.delta import CallPiece, Delta, Deltas, Reader, Usage
 
 _REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 _SIGNATURE = "unsigned"  # clients give thinking back only with a signature; here nobody checks it
@@ -36,8 +36,9 @@ class Blocks:
 
     content_type = "text/event-stream"
 
-    def __init__(self, request: MessagesRequest) -> None:
+    def __init__(self, request: MessagesRequest, reading: Callable[[], Reader] | None = None) -> None:
         self._request = request
+        self._reading = reading
         self.streams = bool(request.stream)
         if not self.streams:
             self.content_type = "application/json"
@@ -52,7 +53,7 @@ class Blocks:
         self._whole: list[tuple[dict[str, Any], list[str]]] = []
 
     def deltas(self) -> Deltas:
-        return Deltas(self._request.stop_sequences or ())
+        return Deltas(self._request.stop_sequences or (), self._reading)
 
     def tell(self, delta: Delta) -> bytes:
         events = list(self._events(delta))

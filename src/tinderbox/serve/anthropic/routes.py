@@ -9,28 +9,42 @@ from starlette.responses import Response
 
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import TinderboxError
+from tinderbox.models.store import Store
 from tinderbox.serve.anthropic.blocks import Blocks
 from tinderbox.serve.anthropic.conversation import chat_of, completion_of
 from tinderbox.serve.anthropic.requests import CountRequest, MessagesRequest
 from tinderbox.serve.openai import error_status
+from tinderbox.serve.ready import make_ready
 from tinderbox.serve.relay import Heard, Relay, ask
 from tinderbox.serve.shapes import anthropic_shape, new_request_id
 
 _CHAT = "/v1/chat/completions"
 
 
-def anthropic_routes(pool: Pool, heard: Heard | None = None) -> APIRouter:
+def anthropic_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRouter:
     router = APIRouter(prefix="/v1/messages", tags=["Anthropic"])
 
     @router.post("", response_class=Response)
     async def messages(body: MessagesRequest) -> Response:
-        completion = json.dumps(completion_of(body)).encode()
-        headers = {"request-id": new_request_id()}
-        return Relay(pool, body.model, _CHAT, completion, error_event, heard, translation=Blocks(body), headers=headers)
+        prepared = await make_ready(completion_of(body), pool, store)
+        question = json.dumps(prepared.body).encode()
+        told = Blocks(body, prepared.reading)
+        return Relay(
+            pool,
+            body.model,
+            _CHAT,
+            question,
+            error_event,
+            heard,
+            unread=prepared.unread,
+            translation=told,
+            headers={"request-id": new_request_id()},
+        )
 
     @router.post("/count_tokens")
     async def count_tokens(body: CountRequest) -> dict[str, int]:
-        counted = await ask(pool, body.model, f"{_CHAT}/input_tokens", chat_of(body))
+        prepared = await make_ready({"model": body.model, **chat_of(body)}, pool, store)
+        counted = await ask(pool, body.model, f"{_CHAT}/input_tokens", prepared.body)
         return {"input_tokens": counted["input_tokens"]}
 
     return router

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from tinderbox.errors import TinderboxError
-from tinderbox.serve.delta import CallPiece, Delta, Deltas, Usage
+from tinderbox.serve.delta import CallPiece, Delta, Deltas, Reader, Usage
 from tinderbox.serve.ollama.requests import ChatRequest, GenerateRequest
 
 Clock = Callable[[], int]  # nanoseconds
@@ -19,7 +19,10 @@ Clock = Callable[[], int]  # nanoseconds
 class Lines:
     """A Translation. A call of a tool is told when it is whole; durations are the engine's, in nanoseconds."""
 
-    def __init__(self, request: ChatRequest | GenerateRequest, clock: Clock) -> None:
+    def __init__(
+        self, request: ChatRequest | GenerateRequest, clock: Clock, reading: Callable[[], Reader] | None = None
+    ) -> None:
+        self._reading = reading
         self.streams = request.streams
         self.content_type = "application/x-ndjson" if self.streams else "application/json"
         self._request = request
@@ -35,7 +38,7 @@ class Lines:
         self._timings: dict[str, Any] = {}
 
     def deltas(self) -> Deltas:
-        return Deltas()
+        return Deltas(reading=self._reading)
 
     def tell(self, delta: Delta) -> bytes:
         self._note(delta)

@@ -35,7 +35,7 @@ def describe_tag(stored: Stored) -> dict[str, Any]:
     }
 
 
-def describe_running(stored: Stored, lease: Lease) -> dict[str, Any]:
+def describe_running(stored: Stored, lease: Lease, context: int | None) -> dict[str, Any]:
     return {
         "name": stored.name,
         "model": stored.name,
@@ -44,7 +44,7 @@ def describe_running(stored: Stored, lease: Lease) -> dict[str, Any]:
         "digest": stored.sha256 or "",
         "details": _details(stored.card()),
         "expires_at": _NEVER,
-        "context_length": lease.context,
+        "context_length": context,
     }
 
 
@@ -70,13 +70,12 @@ def describe_shape(stored: Stored) -> dict[str, Any]:
 
 
 def capabilities(card: Card) -> list[str]:
-    """What a client may offer. Whether a chat model was made for tools or thinking, its template shows."""
+    """What a client may offer. Tools go with every chat model; whether it can think, its template shows."""
     if card.makes_embeddings_only:
         return ["embedding"]
     template = card.template or ""
-    tools = ["tools"] if "tools" in template else []
     thinks = any(mark in template for mark in ("enable_thinking", "<think>", "reasoning_effort"))
-    return ["completion", *tools, *(["thinking"] if thinks else [])]
+    return ["completion", "tools", *(["thinking"] if thinks else [])]
 
 
 def _details(card: Card) -> dict[str, Any]:

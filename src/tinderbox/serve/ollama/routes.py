@@ -30,6 +30,7 @@ from tinderbox.serve.ollama.requests import (
     ModelRequest,
     Named,
 )
+from tinderbox.serve.ready import make_ready
 from tinderbox.serve.relay import Heard, Relay
 from tinderbox.serve.scopes import scopes_of
 
@@ -45,9 +46,10 @@ def ollama_routes(pool: Pool, store: Store, drain: float, heard: Heard | None = 
     async def answer(body: ChatRequest | GenerateRequest, question: Question, request: Request) -> Response:
         path, asked = question
         model = own_name(store, body.model)
-        encoded = json.dumps(asked | {"model": model}).encode()
-        lines = Lines(body, time.perf_counter_ns)
-        relay = Relay(pool, model, path, encoded, error_line, heard, translation=lines)
+        prepared = await make_ready(asked | {"model": model}, pool, store)
+        lines = Lines(body, time.perf_counter_ns, prepared.reading)
+        encoded, unread = json.dumps(prepared.body).encode(), prepared.unread
+        relay = Relay(pool, model, path, encoded, error_line, heard, unread=unread, translation=lines)
         relay.background = leaving.after(body, model, request)
         return relay
 
@@ -130,8 +132,9 @@ def _model_routes(pool: Pool, store: Store, drain: float) -> APIRouter:
 
     @router.get("/ps")
     async def ps() -> dict[str, Any]:
-        leases = [lease for lease in pool.leases() if lease.state == "ready"]
-        return {"models": [describe_running(store.find(lease.holder), lease) for lease in leases]}
+        leases = [lease for lease in pool.leases() if (lease.kind, lease.state) == ("model", "ready")]
+        found = [(store.find(lease.holder), lease) for lease in leases]
+        return {"models": [describe_running(stored, lease, pool.context(stored.name)) for stored, lease in found]}
 
     @router.post("/show")
     def show(body: Named) -> dict[str, Any]:
