@@ -136,7 +136,9 @@ def _completion(model: str, **choice: object) -> dict[str, Any]:
 
 def _embeddings(model: str, request: dict[str, Any]) -> dict[str, Any]:
     """A text's vector leans the more to the first axis the more of its letters come late in the alphabet."""
-    texts = [request["input"]] if isinstance(request["input"], str) else request["input"]
+    given = request["input"]
+    is_one = isinstance(given, str) or all(isinstance(token, int) for token in given)
+    texts = [str(text) for text in ([given] if is_one else given)]
     data = [{"object": "embedding", "index": index, "embedding": _vector(text)} for index, text in enumerate(texts)]
     tokens = sum(len(text.split()) for text in texts)
     return {"object": "list", "model": model, "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -127,7 +126,7 @@ def _data_url(image: str, field: str) -> str:
     """Images come as bare base64: what they are, their first bytes say."""
     try:
         start = base64.b64decode(image[:16], validate=True)
-    except binascii.Error:
+    except ValueError:
         raise BadRequest("An image is not base64.", "", field) from None
     kind = next((kind for mark, kind in _IMAGES.items() if start.startswith(mark)), None)
     if kind is None:
