@@ -230,8 +230,18 @@ class _Sent:
 
 async def ask(pool: Pool, model: str, path: str, question: Mapping[str, Any]) -> dict[str, Any]:
     """One question whose answer is wanted whole, by the box itself. Raises what a Relay would tell a client."""
+    body = json.dumps(question).encode()
+    for _ in range(_TRIES - 1):
+        try:
+            return await _ask_once(pool, model, path, body)
+        except EngineFailed:
+            await pool.wait_gone(model, _MOURNING)
+    return await _ask_once(pool, model, path, body)
+
+
+async def _ask_once(pool: Pool, model: str, path: str, body: bytes) -> dict[str, Any]:
     async with pool.use(model) as engine:
-        reply = await engine.reply(path, json.dumps(question).encode())
+        reply = await engine.reply(path, body)
         try:
             whole = b"".join([piece async for piece in reply.body])
         finally:
