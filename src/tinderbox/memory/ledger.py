@@ -350,10 +350,13 @@ class _Draft:
 
     def _state_of_affairs(self) -> str:
         """What stands in the way of a grant."""
-        busy = [m for m in self.leases.values() if m.users or m.state != "ready"]
-        pinned = [m for m in self.leases.values() if m.pinned and not m.users]
+        leases = self.leases.values()
+        leaving = [lease for lease in leases if lease.state == "leaving"]
+        at_work = [lease for lease in leases if lease.state != "leaving" and (lease.users or lease.state == "loading")]
+        pinned = [lease for lease in leases if lease.pinned and not lease.users]
         parts = [f"{format_bytes(max(0, self.ledger.free))} of {format_bytes(self.ledger.capacity)} is free"]
-        parts += [f"at work: {_named(busy)}"] if busy else []
+        parts += [f"leaving: {_named(leaving)}"] if leaving else []
+        parts += [f"at work: {_named(at_work)}"] if at_work else []
         parts += [f"pinned: {_named(pinned)}"] if pinned else []
         parts += [f"other programs hold {format_bytes(self.ledger.others)}"] if self.ledger.others else []
         return "; ".join(parts)
