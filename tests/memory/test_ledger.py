@@ -280,6 +280,12 @@ def test_a_full_line_takes_nobody() -> None:
     assert told(ledger, wanted("b", 8))[1] == [Refuse("b", "full")]
 
 
+def test_jobs_take_no_place_from_people() -> None:
+    ledger, _ = told(book(10, model("busy", 7, users=1), places=1), wanted_by_job("run 1", 8), wanted("a", 8))
+
+    assert [wish.holder for wish in ledger.wishes] == ["a", "run 1"]
+
+
 def test_who_goes_away_leaves_the_line() -> None:
     ledger, _ = told(book(10, model("busy", 9, users=1)), wanted("a", 6), wanted("b", 6), Cancelled("a"))
 

@@ -70,7 +70,7 @@ class Wish:
 class Ledger:
     """One pool of memory, in bytes: `total` is what the machine has, `limit` the most that we may hold (None: no such),
     `reserve` what is left to the system, `idle` the seconds after which a model leaves by itself (None: never),
-    `places` how many may wait. `granted` is the sum that leases hold; `stepped` is when pressure was last acted upon.
+    `places` how many people may wait. `granted` is the sum that leases hold, `stepped` when pressure was acted upon.
     """
 
     total: Bytes
@@ -193,7 +193,8 @@ class _Draft:
             return Refuse(
                 event.holder, "never", f"{event.holder} needs {format_bytes(event.size)}; {room}{held}.", remedy
             )
-        if len(self.ledger.wishes) >= self.ledger.places:
+        people = sum(wish.kind == "model" for wish in self.ledger.wishes)
+        if event.kind == "model" and people >= self.ledger.places:
             reason = f"{event.holder} cannot wait for memory: {self.ledger.places} others do already."
             return Refuse(event.holder, "full", reason, "Ask again when they have been served.")
         return None
