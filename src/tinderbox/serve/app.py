@@ -33,6 +33,7 @@ from tinderbox.serve.ollama import ollama_routes
 from tinderbox.serve.openai import openai_routes
 from tinderbox.serve.plan import held_by, plan_routes
 from tinderbox.serve.relay import Heard
+from tinderbox.serve.rerank import rerank_routes
 from tinderbox.serve.responses import response_routes
 from tinderbox.serve.sessions import session_routes
 from tinderbox.serve.shapes import error_response
@@ -64,6 +65,7 @@ def make_app(
     app = FastAPI(title="Tinderbox", version=__version__, exception_handlers=handlers, docs_url=None, redoc_url=None)
     app.include_router(openai_routes(pool, store, heard))
     app.include_router(response_routes(pool, store, heard))
+    app.include_router(rerank_routes(pool, store))
     app.include_router(anthropic_routes(pool, store, heard))
     app.include_router(ollama_routes(pool, store, drain, heard))
     app.include_router(box_routes(pool, store, stopping, drain))
