@@ -13,6 +13,7 @@ import pytest
 from tests.machine.trees import ARM, amd, linux, write
 from tinderbox.machine import cuda
 from tinderbox.machine.machine import Family, MemoryKind
+from tinderbox.machine.memory_info import page_cache
 from tinderbox.machine.metal import NAMES
 from tinderbox.machine.probe import probe
 from tinderbox.units import GiB, MiB
@@ -124,7 +125,7 @@ def test_a_limit_that_the_owner_of_a_mac_has_set_is_kept(tmp_path: Path) -> None
     assert machine.capacity == 120 * GiB
 
 
-def test_a_control_group_limits_memory_and_processors(tmp_path: Path) -> None:
+def test_a_control_group_limits_memory_and_processors_and_its_files_cache_counts_as_available(tmp_path: Path) -> None:
     group = "sys/fs/cgroup/box/"
     root = write(
         linux(tmp_path),
@@ -132,14 +133,14 @@ def test_a_control_group_limits_memory_and_processors(tmp_path: Path) -> None:
             "proc/self/cgroup": "0::/box\n",
             group + "memory.max": str(16 * GiB),
             group + "memory.current": str(6 * GiB),
-            group + "memory.stat": f"anon 1\ninactive_file {2 * GiB}\n",
+            group + "memory.stat": f"anon 1\ninactive_file {2 * GiB}\nactive_file {1 * GiB}\n",
             "sys/fs/cgroup/cpu.max": "150000 100000\n",
         },
     )
 
     machine = probe(root, "linux", lambda: NONE)
 
-    assert (machine.pool.total, machine.pool.available) == (16 * GiB, 12 * GiB)
+    assert (machine.pool.total, machine.pool.available, page_cache(root)) == (16 * GiB, 13 * GiB, 3 * GiB)
     assert machine.processor.threads == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinderbox.machine.memory_info import host_pool
+from tinderbox.machine.memory_info import host_pool, page_cache
 from tinderbox.memory.event import Level
 from tinderbox.units import Bytes, MiB
 
@@ -58,7 +58,7 @@ def read_memory(root: Path = Path("/")) -> Reading:
     pool = host_pool(root)
     available = pool.total if pool.available is None else pool.available
     waits = _waits(root / "proc/pressure/memory")
-    return Reading(pool.total, available, _cache(root / "proc/meminfo"), waits.get("some"), waits.get("full"))
+    return Reading(pool.total, available, page_cache(root), waits.get("some"), waits.get("full"))
 
 
 def _waits(path: Path) -> dict[str, float]:
@@ -68,11 +68,3 @@ def _waits(path: Path) -> dict[str, float]:
         return {line.split()[0]: float(line.split("avg10=")[1].split()[0]) / 100 for line in lines}
     except (OSError, IndexError, ValueError):  # a kernel without PSI, or one that writes it differently
         return {}
-
-
-def _cache(path: Path) -> Bytes | None:
-    try:
-        lines = [line.split() for line in path.read_text().splitlines()]
-        return sum(int(words[1]) * 1024 for words in lines if words[0] in ("Cached:", "SReclaimable:", "Buffers:"))
-    except (OSError, IndexError, ValueError):
-        return None
