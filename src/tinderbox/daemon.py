@@ -163,7 +163,10 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         kinds = known_kinds(config.home, config.threads or physical_cores())
         runner = Runner(Book(config.home), kinds, governor.tenancy, config.home, partial(Limit, grounds=held))
         stopping = asyncio.Event()
-        watches = [asyncio.create_task(watch) for watch in (health.run(), governor.watch(), _turn_away(pool, stopping))]
+        watches = [
+            asyncio.create_task(watch)
+            for watch in (health.run(), governor.watch(), _drain(pool, stopping, config.drain))
+        ]
         try:
             first = asyncio.create_task(_load_first(pool, load_first, stopping))
             server = partial(_make_server, config, own, pool, lessons, health, runner, stopping)
@@ -179,9 +182,13 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
             await minutes.end()
 
 
-async def _turn_away(pool: Pool, stopping: asyncio.Event) -> None:
+async def _drain(pool: Pool, stopping: asyncio.Event, patience: float) -> None:
+    """When the box stops: whoever waits is told so now, and what still answers after `patience` seconds then. The
+    server would only cut it off."""
     await stopping.wait()
     pool.turn_away()
+    await asyncio.sleep(patience)
+    await pool.close()
 
 
 async def _load_first(pool: Pool, name: str | None, stopping: asyncio.Event) -> None:

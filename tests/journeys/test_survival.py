@@ -103,14 +103,16 @@ def test_a_stopping_box_lets_a_running_answer_end(own_box: Running) -> None:
     assert not is_alive(child)
 
 
-def test_a_stopping_box_does_not_wait_past_its_deadline(own_box: Running) -> None:
+def test_a_stopping_box_does_not_wait_past_its_deadline_and_says_so(own_box: Running) -> None:
     endless = STORY | {"max_tokens": -1, "messages": [{"role": "user", "content": "Count to a million."}]}
     with httpx2.stream("POST", f"{own_box.address}/v1/chat/completions", json=endless, timeout=60) as response:
         events = lines(response)
         next(events)
         os.kill(own_box.pid, signal.SIGTERM)
+        last = json.loads(list(events)[-1].removeprefix("data: "))
 
         assert comes_true(lambda: not is_alive(own_box.pid), seconds=20)
+        assert "ended in the middle" in last["error"]["message"]
 
 
 def test_a_model_that_the_engine_cannot_load_says_so_in_the_engines_words(own_box: Running, tmp_path: Path) -> None:

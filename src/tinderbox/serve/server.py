@@ -21,6 +21,7 @@ MOST_CONNECTIONS = 2000
 LARGEST_HEAD = 64 * 1024  # bytes of a request's first line and headers
 MOST_HEADERS = 128
 _PATIENCE = 10.0  # seconds that a head may take, and what is left of a body that was refused
+_LAST_WORDS = 7  # seconds beyond the drain: the box ends what still answers, and its askers are told
 _IDLE = 15  # seconds that a connection may rest between two requests
 
 
@@ -117,7 +118,7 @@ def make_server(app: ASGIApp, config: Config, connection: type[Connection] = Con
         server_header=False,
         proxy_headers=config.behind_proxy,
         timeout_keep_alive=_IDLE,
-        timeout_graceful_shutdown=max(1, round(config.drain)),
+        timeout_graceful_shutdown=round(config.drain) + _LAST_WORDS,
         ssl_certfile=config.cert,
         ssl_keyfile=config.cert_key,
     )
