@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= smollm2:135m
 
-.PHONY: run test check bench install dev lock format
+.PHONY: run test check bench soak install dev lock format
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,6 +36,9 @@ check: dev
 
 bench: dev
 	$(BIN)/python -m bench
+
+soak: dev
+	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),60)
 
 format: dev
 	$(BIN)/ruff format .

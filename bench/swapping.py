@@ -64,9 +64,9 @@ def _stop(home: Path, model: str) -> None:
 
 async def _share(weights: Path, *, cold: bool) -> float:
     """The whole load, vocabulary and context included, as a share of the speed at which the file alone is read."""
-    _prepare(weights, cold=cold)
+    prepare(weights, cold=cold)
     reading = _seconds_to_read(weights)
-    _prepare(weights, cold=cold)
+    prepare(weights, cold=cold)
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(OTHER, weights, context=8192, parallel=4, threads=physical_cores())
         engine = LlamaCpp(settings, Path(folder), Path(folder) / "log")
@@ -77,7 +77,7 @@ async def _share(weights: Path, *, cold: bool) -> float:
     return reading / loading
 
 
-def _prepare(weights: Path, *, cold: bool) -> None:
+def prepare(weights: Path, *, cold: bool) -> None:
     if not cold:
         _seconds_to_read(weights)
         return
