@@ -75,7 +75,7 @@ def test_the_page_of_a_job_follows_its_log_to_the_end(jobs: Visit, box: Scripted
     jobs.page.get_by_role("button", name="Stop job 2").click()
 
     expect(log).to_contain_text("The end of the log.")
-    expect(jobs.page.locator(".job")).to_contain_text("stopped")
+    expect(jobs.page.locator(".about")).to_contain_text("stopped")
 
 
 def test_a_job_that_is_no_more_is_said_to_be_so(jobs: Visit) -> None:
@@ -97,8 +97,19 @@ def test_a_model_is_made_smaller(jobs: Visit, box: ScriptedBox) -> None:
     assert box.jobs.orders == [("submit", {"kind": "quantise", "arguments": arguments})]
 
 
+def test_what_loses_twice_must_be_meant(jobs: Visit, box: ScriptedBox) -> None:
+    form = jobs.page.locator("#quantise")
+
+    form.get_by_role("button", name="Quantise").click()
+
+    expect(form.get_by_role("alert")).to_have_text("Say that it is meant, or choose a model of 16 bits.")
+    expect(form.get_by_role("checkbox")).to_be_focused()
+    assert box.jobs.orders == []
+
+
 def test_what_is_wrong_is_said_at_the_form_and_goes_when_it_is_mended(jobs: Visit) -> None:
     form = jobs.page.locator("#quantise")
+    form.get_by_label("smollm2:135m is Q4_1 already").check()
     form.get_by_label("Name").fill(TAKEN)
     jobs.complaints.clear()
 

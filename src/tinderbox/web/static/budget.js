@@ -26,7 +26,7 @@ function pressureView({ level, pressure }) {
 
 function sumView(pool) {
   const total = pool.total ?? pool.capacity;
-  return element("p", { class: "sum" }, element("strong", {}, bytes(pool.free)), ` of ${bytes(total)} can be granted now`);
+  return element("p", { class: "sum" }, element("strong", {}, bytes(pool.free)), ` of ${bytes(total)} is free`);
 }
 
 function wishRow({ holder, wanted, since, deadline }) {

@@ -11,7 +11,8 @@ function facts({ predicted, measured, context, parallel, since }) {
   const size = measured == null ? "not measured yet" : `${bytes(measured)} measured`;
   const slots = parallel > 1 ? ` for each of ${parallel}` : "";
   const tokens = context && `context ${whole(context)}${slots}`;
-  return [size, `${bytes(predicted)} predicted`, tokens, `since ${clock(since)}`].filter(Boolean).join(" · ");
+  const all = [size, `${bytes(predicted)} predicted`, tokens, `since ${clock(since)}`].filter(Boolean);
+  return all.map((fact) => fact.replaceAll(" ", "\u00a0")).join(" · "); // a line ends between facts
 }
 
 function words(lease) {

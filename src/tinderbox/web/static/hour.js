@@ -6,7 +6,14 @@ import { bytes } from "./units.js";
 const HEIGHT = 180; // pixels
 const MARGIN = { top: 10, right: 10, bottom: 24, left: 44 };
 const MINUTE = 60_000; // milliseconds
-const SPANS = [5, 15, 30, 60]; // minutes: the smallest that holds what is known is drawn
+// Minutes, and how far apart their ticks are: the smallest that holds what is known is drawn.
+const SPANS = [
+  [5, 1],
+  [15, 5],
+  [30, 10],
+  [60, 15],
+];
+const [LONGEST] = SPANS.at(-1);
 const GAP = 30_000; // milliseconds without a point: nothing was known between
 const EVERY = 5 * MINUTE; // the table's rows
 const GB = 1e9;
@@ -27,28 +34,28 @@ function runs(points) {
 
 function scales(points, total, now, width) {
   const known = (now - points[0].at) / MINUTE;
-  const span = SPANS.find((minutes) => minutes >= known) ?? SPANS.at(-1);
+  const [span, apart] = SPANS.find(([minutes]) => minutes >= known) ?? SPANS.at(-1);
   const [inner, high] = [width - MARGIN.left - MARGIN.right, HEIGHT - MARGIN.top - MARGIN.bottom];
   const begin = now - span * MINUTE;
   return {
     span,
+    apart,
     begin,
     x: (at) => MARGIN.left + (inner * Math.max(0, at - begin)) / (span * MINUTE),
     y: (size) => HEIGHT - MARGIN.bottom - (high * Math.min(size, total)) / total,
   };
 }
 
-function axes({ x, y, span, begin }, total, width) {
-  const step = roundStep(total / GB, 4);
+function axes({ x, y, span, apart, begin }, total, width) {
   const parts = [];
-  for (let size = 0; size * GB <= total; size += step) {
+  for (let size = 0; size * GB <= total; size += roundStep(total / GB, 4)) {
     const [right, at] = [width - MARGIN.right, y(size * GB)];
     parts.push(drawing("line", { class: "grid", x1: MARGIN.left, x2: right, y1: at, y2: at }));
     const label = `${Number(size.toFixed(1))}${size ? " GB" : ""}`;
     parts.push(drawing("text", { x: MARGIN.left - 6, y: at + 4, "text-anchor": "end" }, label));
   }
-  const apart = (span / 5) * MINUTE;
-  for (let at = Math.ceil(begin / apart) * apart; at <= begin + span * MINUTE; at += apart) {
+  const step = apart * MINUTE;
+  for (let at = Math.ceil(begin / step) * step; at <= begin + span * MINUTE; at += step) {
     if (x(at) < MARGIN.left + 12 || x(at) > width - 20) continue; // it would be cut off
     parts.push(drawing("text", { x: x(at), y: HEIGHT - 7, "text-anchor": "middle" }, time(at)));
   }
@@ -139,7 +146,7 @@ export function startHour(place) {
     add({ used_by_us: ours, used_by_others: others, free, ...pool }) {
       total = Math.max(1, pool.total ?? pool.capacity);
       const at = Date.now();
-      points = points.filter((point) => point.at > at - SPANS.at(-1) * MINUTE);
+      points = points.filter((point) => point.at > at - LONGEST * MINUTE);
       points.push({ at, ours, others, free });
       draw();
     },

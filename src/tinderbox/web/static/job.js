@@ -104,7 +104,7 @@ export function jobPage(first, changed) {
     title,
     element(
       "section",
-      { class: "card job", "aria-label": "Job" },
+      { class: "card about", "aria-label": "Job" },
       element("p", { class: "who" }, parts.state),
       act.node,
       element("div", { class: "progress" }, parts.bar, parts.share),

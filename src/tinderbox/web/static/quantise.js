@@ -2,6 +2,7 @@
 import { submitJob } from "./box.js";
 import { element } from "./dom.js";
 
+const MEANT = "Say that it is meant, or choose a model of 16 bits.";
 const WHOLE = ["F32", "F16", "BF16"]; // what has lost nothing to quantising
 
 /** `began(job)` is called with the job that the box has taken. */
@@ -30,11 +31,16 @@ export function startQuantise(form, began) {
     field?.focus();
   }
 
-  async function submit() {
-    if (button.ariaBusy === "true") return;
-    button.ariaBusy = "true";
+  function mended() {
     problem.textContent = "";
     for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+  }
+
+  async function submit() {
+    if (button.ariaBusy === "true") return;
+    mended();
+    if (!again.hidden && !requantise.checked) return wrong({ message: MEANT, field: "requantise" });
+    button.ariaBusy = "true";
     const asked = { model: model.value, type: type.value, requantise: requantise.checked };
     try {
       began(await submitJob("quantise", name.value.trim() ? { ...asked, name: name.value.trim() } : asked));
@@ -46,7 +52,7 @@ export function startQuantise(form, began) {
   }
 
   form.addEventListener("input", () => {
-    problem.textContent = "";
+    mended();
     show();
   });
   form.addEventListener("submit", (event) => {
