@@ -88,7 +88,7 @@ export function jobRow(first, changed) {
   return { node, update };
 }
 
-/** The job's own page, which follows its log until `close()`. */
+/** The job's own page. It follows its log from the first `update` until `close()`, and from `follow()` on again. */
 export function jobPage(first, changed) {
   const parts = progressParts();
   const problem = element("p", { class: "problem", role: "alert" });
@@ -143,6 +143,7 @@ export function jobPage(first, changed) {
       if (state === null || (state !== job.state && job.state === "waiting")) follow(); // resumed: it writes again
       state = job.state;
     },
+    follow,
     close: () => following?.abort(),
   };
 }

@@ -71,7 +71,13 @@ export function startJobs(places, finished) {
     if (visible && jobs.some((job) => !isOver(job))) timer = setTimeout(refresh, EVERY);
   }
 
-  document.addEventListener("visibilitychange", refresh);
+  function lookAgain() {
+    refresh();
+    if (document.hidden) page?.close(); // a page that nobody looks at must not keep a connection
+    else page?.follow();
+  }
+
+  document.addEventListener("visibilitychange", lookAgain);
   return {
     /** What the box's events say: a job that came into the memory or left it is looked at. */
     hear({ leases, waiting = [] }) {
@@ -79,7 +85,7 @@ export function startJobs(places, finished) {
       if (now !== held) refresh();
       held = now;
     },
-    there: refresh,
+    there: lookAgain,
     offer: quantise.offer,
     shown() {
       visible = true;
