@@ -171,6 +171,16 @@ def check_caches(config: Config) -> Iterator[Finding]:
     yield Finding("caches", "good", f"saved conversations: {len(held)}, {format_bytes(sum(held))} {most}")
 
 
+def check_sandbox(config: Config) -> Iterator[Finding]:
+    from tinderbox.agents.sandbox import check
+    from tinderbox.errors import Unavailable
+
+    try:
+        yield Finding("sandbox", "good", f"agents can run code; {check()}")
+    except Unavailable as error:
+        yield Finding("sandbox", "note", f"agents run no code: {error.what}", error.remedy)
+
+
 CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_python,
     check_home,
@@ -179,6 +189,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_engine,
     check_store,
     check_caches,
+    check_sandbox,
     check_box,
 )
 

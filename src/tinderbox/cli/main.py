@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "boxes": ("machine", "List the boxes that can be planned for, or compare them."),
     "machine": ("machine", "Say what this machine is; --measure measures it."),
     "bench": ("bench", "Measure a model beside what was predicted for it."),
+    "agent": ("agent", "Write, list and show agents."),
     "key": ("keys", "Make, list and revoke keys: who else may use the box."),
     "quantise": ("jobs", "Make a stored model smaller, as a job."),
     "jobs": ("jobs", "List the jobs of the box, and look after them."),

@@ -1,0 +1,49 @@
+"""Control groups for the sandbox, on trees written after the kernel's; `test_sandbox.py` has the kernel's own."""
+
+from pathlib import Path
+
+from tinderbox.agents.cage import Cage, caged
+
+
+def write(root: Path, **files: str) -> Path:
+    for name, text in files.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root
+
+
+def test_one_group_of_the_second_kind_holds_both(tmp_path: Path) -> None:
+    write(tmp_path, **{"proc/self/cgroup": "0::/box\n", "sys/fs/cgroup/box/cgroup.subtree_control": "memory pids"})
+
+    with caged(100, 5, tmp_path) as cage:
+        (group,) = cage.groups
+        settings = {file.name: file.read_text() for file in group.iterdir()}
+
+    assert group.parent == tmp_path / "sys/fs/cgroup/box"
+    assert settings == {"memory.max": "100", "memory.swap.max": "0", "pids.max": "7"}
+
+
+def test_the_first_kind_has_a_group_for_each(tmp_path: Path) -> None:
+    write(tmp_path, **{"proc/self/cgroup": "8:pids:/\n4:memory:/box\n0::/\n"})
+    for place in ("pids", "memory/box"):
+        (tmp_path / "sys/fs/cgroup" / place).mkdir(parents=True)
+
+    with caged(100, 5, tmp_path) as cage:
+        assert [group.parent.name for group in cage.groups] == ["box", "pids"]
+
+
+def test_a_group_says_what_was_passed(tmp_path: Path) -> None:
+    for name, text in (("a", "max 0"), ("b", "max 3")):
+        write(tmp_path, **{f"{name}/pids.events": text, f"{name}/memory.events": "low 0\noom_kill 1"})
+
+    assert Cage(1, 1, (tmp_path / "a",)).breach(pid=1) == "memory"
+    assert Cage(1, 1, (tmp_path / "b",)).breach(pid=1) == "processes"
+
+
+def test_without_groups_the_processes_are_watched(tmp_path: Path) -> None:
+    write(tmp_path, **{"proc/self/cgroup": "0::/\n"})
+
+    with caged(2**40, 1000, tmp_path) as cage:
+        assert cage.groups == ()
+        assert cage.breach(pid=2**30) is None
