@@ -10,10 +10,12 @@ TinderboxError
 ├── NotAllowed           not with this key, or not from there (HTTP 403)
 ├── NotFound             no such model, job, file ... with the nearest names (HTTP 404)
 │   ├── NoSuchJob        no job of that number
+│   ├── NoSuchFile       no file kept by that name
 │   ├── NoSuchResponse   no response kept by that name
 │   └── NoSuchPath       nothing is served there
 ├── BadModelFile         a model file that our reader refuses, with the place in the file
 ├── DoesNotFit           more memory than there is or can be made free (exit status 3)
+├── NoRoom               more than the disk can take (HTTP 507)
 ├── BoxNotRunning        a command that needs the box found none (exit status 4)
 ├── Conflict             somebody else holds it: the port, the home folder, a model in use (HTTP 409)
 ├── Unavailable          not now; try again later (HTTP 503, Retry-After)
@@ -94,12 +96,20 @@ class NoSuchJob(NotFound):
     pass
 
 
+class NoSuchFile(NotFound):
+    pass
+
+
 class BadModelFile(TinderboxError):
     pass
 
 
 class DoesNotFit(TinderboxError):
     exit_status = 3
+
+
+class NoRoom(TinderboxError):
+    pass
 
 
 class BoxNotRunning(TinderboxError):

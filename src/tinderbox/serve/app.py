@@ -25,6 +25,7 @@ from tinderbox.serve.anthropic import anthropic_routes
 from tinderbox.serve.box import Stopping, box_routes
 from tinderbox.serve.counting import Counting
 from tinderbox.serve.description import describe
+from tinderbox.serve.files import file_routes
 from tinderbox.serve.health import health_routes
 from tinderbox.serve.jobs import job_routes
 from tinderbox.serve.keys import Keyring
@@ -66,6 +67,7 @@ def make_app(
     app.include_router(openai_routes(pool, store, heard))
     app.include_router(response_routes(pool, store, heard))
     app.include_router(rerank_routes(pool, store))
+    app.include_router(file_routes(store))
     app.include_router(anthropic_routes(pool, store, heard))
     app.include_router(ollama_routes(pool, store, drain, heard))
     app.include_router(box_routes(pool, store, stopping, drain))

@@ -17,7 +17,7 @@ _REFUSALS = {
     429: "The key has used what it may; Retry-After says when it may more.",
     502: "The engine could not load, or died.",
     503: "Not now; Retry-After says when.",
-    507: "It does not fit in the memory.",
+    507: "It does not fit in the memory, or on the disk.",
 }
 _TEXT = {"type": "string"}
 _OPENAI = {

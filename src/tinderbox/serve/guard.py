@@ -11,19 +11,23 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tinderbox.errors import NotAllowed, TinderboxError, TooLarge, Unavailable
+from tinderbox.serve.kept_files import LARGEST
 from tinderbox.serve.shapes import error_response
+from tinderbox.units import MB, Bytes
 
-LARGEST_BODY = 32_000_000  # bytes
+LARGEST_BODY = 32 * MB
+LARGEST_FORM = LARGEST + MB  # a form with a file, which is written down as it comes
 MOST_AT_ONCE = 1024  # requests that are being answered or wait for it
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a body may take: seconds for each piece of it, and for the whole."""
+    """How long a body may take: seconds for each piece of it, for the whole, and for the whole of one with a file."""
 
     piece: float = 20.0
     whole: float = 300.0
+    form: float = 3600.0
 
 
 class Guard:
@@ -64,7 +68,7 @@ class Guard:
             return
         self._open += 1
         try:
-            await self._app(scope, _bounded(receive, self._patience), send)
+            await self._app(scope, _bounded(receive, scope, self._patience), send)
         finally:
             self._open -= 1
 
@@ -72,8 +76,8 @@ class Guard:
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1")
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if int(headers.get(b"content-length", b"0") or 0) > LARGEST_BODY:
-            raise TooLarge("The body is larger than 32 MB.", "Send less at once.")
+        if int(headers.get(b"content-length", b"0") or 0) > (most := largest_body(scope)):
+            raise TooLarge(f"The body is larger than {most // MB} MB.", "Send less at once.")
         if not self._is_ours(host_name(host), scope):
             raise NotAllowed(
                 f"The host '{host[:100]}' is not this box's.",
@@ -105,9 +109,18 @@ def is_same_address(one: str, other: str) -> bool:
         return False
 
 
-def _bounded(receive: Receive, patience: Patience) -> Receive:
+def largest_body(scope: Scope) -> Bytes:
+    return LARGEST_FORM if _takes_file(scope) else LARGEST_BODY
+
+
+def _takes_file(scope: Scope) -> bool:
+    return bool(scope["method"] == "POST" and scope["path"] == "/v1/files")
+
+
+def _bounded(receive: Receive, scope: Scope, patience: Patience) -> Receive:
     """The same, but a body that grows too large, or comes too slowly, is cut off as if its sender had gone."""
-    left, more = LARGEST_BODY, True
+    left, more = largest_body(scope), True
+    whole = patience.form if _takes_file(scope) else patience.whole
     deadline: float | None = None
 
     async def receive_bounded() -> Message:
@@ -115,7 +128,7 @@ def _bounded(receive: Receive, patience: Patience) -> Receive:
         if not more:
             return await receive()
         now = asyncio.get_running_loop().time()
-        deadline = deadline or now + patience.whole
+        deadline = deadline or now + whole
         try:
             async with asyncio.timeout_at(min(deadline, now + patience.piece)):
                 message = await receive()
