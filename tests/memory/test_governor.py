@@ -78,6 +78,22 @@ async def test_what_is_measured_comes_from_the_holder_and_the_rest_is_others() -
     assert (room.used_by_us, room.used_by_others, room.free) == (7 * GB, 2 * GB, 1 * GB)
 
 
+async def test_what_a_holder_still_had_while_it_ended_keeps_nobody_waiting_once_it_is_gone() -> None:
+    """Its process tells of no memory any more, and the machine has not got it back yet."""
+    machine = Machine()
+    await machine.grant("flux", 8)
+    asker = asyncio.create_task(machine.grant("chat", 6))
+    await asyncio.sleep(0)
+    machine.available = 2 * GB
+    machine.governor.look()
+
+    machine.available = 10 * GB
+    machine.governor.tell(Left("flux"))
+    await asyncio.wait_for(asker, timeout=5)
+
+    assert list(machine.governor.ledger.leases) == ["chat"]
+
+
 async def test_an_asker_who_is_cancelled_just_as_the_grant_comes_gives_it_back() -> None:
     machine = Machine()
     await machine.grant("flux", 8)

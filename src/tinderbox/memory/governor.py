@@ -128,28 +128,36 @@ class Governor:
         self._deciding = True
         try:
             while self._events:
-                self._decide(self._events.popleft())
+                self._hear(self._events.popleft())
         finally:
             self._deciding = False
 
-    def _decide(self, event: Event) -> None:
-        self.ledger, instructions = decide(self.ledger, event, self._clock())
+    def _hear(self, event: Event) -> None:
         if isinstance(event, Left):
             self._claims.pop(event.holder, None)
+            if self.ledger.wishes:  # what it held while it ended was nobody's by the last look, and is free now
+                self._decide(self._measure())
+        self._decide(event)
+
+    def _decide(self, event: Event) -> None:
+        self.ledger, instructions = decide(self.ledger, event, self._clock())
         for instruction in instructions:
             self._act(instruction)
 
     def look(self) -> None:
         """Ask the machine and every holder, and tell the ledger."""
+        self.tell(self._measure())
+        level = level_of(self._reading, self.ledger.level)
+        if level != self.ledger.level:
+            self.tell(Pressed(level))
+
+    def _measure(self) -> Measured:
         self._reading = reading = self._read()
         held = {holder: claim.measured() for holder, claim in self._claims.items()}
         known = {holder: size for holder, size in held.items() if size is not None}
         if reading.total != self.ledger.total:  # a control group's limit was changed under us
             self.ledger = replace(self.ledger, total=reading.total)
-        self.tell(Measured(known, max(0, reading.total - reading.available - sum(known.values()))))
-        level = level_of(reading, self.ledger.level)
-        if level != self.ledger.level:
-            self.tell(Pressed(level))
+        return Measured(known, max(0, reading.total - reading.available - sum(known.values())))
 
     async def watch(self) -> None:
         """Look each second, until cancelled."""

@@ -35,7 +35,8 @@ class Lease:
 
     @property
     def held(self) -> Bytes:
-        return max(self.predicted, self.measured or 0)
+        measured = self.measured or 0
+        return measured if measured > self.predicted else self.predicted
 
     @property
     def busy(self) -> bool:

@@ -175,11 +175,12 @@ class _Draft:
         self.ledger = replace(self.ledger, wishes=(*self.ledger.wishes[:place], wish, *self.ledger.wishes[place:]))
 
     def _measure(self, held: Mapping[str, Bytes]) -> None:
-        before = self.leases
-        changed = [lease for holder in held if (lease := before.get(holder)) and lease.measured != held[holder]]
-        now = [lease.measuring(held[lease.holder]) for lease in changed]
-        growth = sum(lease.held for lease in now) - sum(lease.held for lease in changed)
-        self.leases.update({lease.holder: lease for lease in now})
+        growth = 0
+        for holder, size in held.items():
+            lease = self.leases.get(holder)
+            if lease is not None and lease.measured != size:
+                self.leases[holder] = measured = lease.measuring(size)
+                growth += measured.held - lease.held
         self.ledger = replace(self.ledger, granted=self.ledger.granted + growth)
 
     def _refusal(self, event: Wanted) -> Refuse | None:
