@@ -38,7 +38,7 @@ def test_each_holder_says_what_it_was_granted_what_it_holds_and_what_it_does(mem
     row = holder(memory, MODEL)
 
     expect(row).to_contain_text("idle for 4 min")
-    expect(row).to_contain_text(re.compile("276.0 MB measured · 256.0 MB predicted · context 4,096 · since \\d"))
+    expect(row).to_contain_text("276.0 MB measured · 256.0 MB predicted · context 4,096 · since")
 
 
 def test_a_model_is_pinned_and_let_go_by_keyboard_without_losing_the_place(memory: Visit, box: ScriptedBox) -> None:
@@ -110,6 +110,28 @@ def test_the_reasons_are_told_the_newest_first(memory: Visit) -> None:
     expect(reasons).to_have_count(3)
     expect(reasons.first).to_contain_text(f"{MODEL} was granted 276.0 MB: after 1.2 s")
     expect(reasons.nth(1)).to_contain_text(f"{OTHER} left: to make room for {MODEL} (276.0 MB); idle for 42 min 0 s")
+
+
+def test_the_reasons_are_told_where_nothing_is_in_memory_any_more(
+    open_page: Callable[..., Visit], box: ScriptedBox
+) -> None:
+    box.ready = {}
+    visit = open_page()
+
+    visit.page.get_by_role("link", name="Memory").first.click()
+
+    expect(visit.page.locator("#reasons li")).to_have_count(3)
+
+
+def test_figures_of_a_box_that_is_gone_are_dimmed(open_page: Callable[..., Visit], box: ScriptedBox) -> None:
+    visit = open_page()
+    visit.page.get_by_role("link", name="Memory").first.click()
+    expect(holder(visit, MODEL)).to_be_visible()
+
+    box.stop()
+
+    expect(visit.page.locator("#now")).to_have_class("card stale")
+    box.start()
 
 
 def test_one_press_asks_for_the_reasons_about_one_holder(memory: Visit) -> None:

@@ -50,7 +50,7 @@ export function startBudget(places, stored) {
   form.querySelector("button").replaceWith(load);
   form.addEventListener("submit", (event) => event.preventDefault());
   let ps = null;
-  let decided = "";
+  let decided = null; // the sketch of the holders when the reasons were read
   let visible = false;
   let timer = 0;
 
@@ -76,6 +76,7 @@ export function startBudget(places, stored) {
   function show() {
     if (!visible || ps === null) return;
     const { pool, leases, waiting = [] } = ps;
+    places.now.classList.remove("stale");
     const parts = pool.map((each, place) => partsOf(each, place === 0 ? leases : []));
     showPressure(pool);
     places.pools.replaceChildren(...pool.flatMap((each, place) => [sumView(each), barView(parts[place])]));
@@ -111,16 +112,18 @@ export function startBudget(places, stored) {
     },
     /** The box answers (again): what it knows of the time before is read. */
     there() {
-      decided = "";
+      decided = null;
       if (visible) readHour();
     },
+    /** The figures are as they were when the box was last heard. */
     gone() {
       ps = null;
+      places.now.classList.add("stale");
     },
     offerModels,
     shown() {
       visible = true;
-      decided = "";
+      decided = null;
       show();
       readHour();
       clearInterval(timer);

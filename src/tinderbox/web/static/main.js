@@ -69,6 +69,7 @@ const budget = startBudget(
   {
     title: byId("budget-title"),
     pressure: byId("pressure"),
+    now: byId("now"),
     pools: byId("pools"),
     holders: byId("holders"),
     rest: byId("rest"),
@@ -245,6 +246,7 @@ addEventListener("hashchange", door.showKeyThatCame);
 async function refused() {
   byId("banner").replaceChildren();
   memory.gone();
+  budget.gone();
   const kept = load("key", "");
   forget("key");
   if (kept && (await showKey(kept).then(() => true, () => false))) return;
