@@ -183,6 +183,10 @@ class _Reader:
                 raise self._refuse(key, f"'{folder}' is no folder of this agent.", _nearest(folder, known))
         if (file := getattr(tool, "file", None)) is not None:
             self._keep_home_out(("tools", tool.name, "file"), file)
+            for folder in folders:
+                if folder.write and file.is_relative_to(folder.path):
+                    what = f"{file} lies in '{folder.name}', which may be written."
+                    raise self._refuse(("tools", tool.name, "file"), what, "Name a file apart from it.")
         if (wrong := tool.wrong()) is not None:
             raise self._refuse(("tools", tool.name), wrong)
 

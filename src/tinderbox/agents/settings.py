@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from tinderbox.units import Bytes, MiB, parse_bytes
 
 Read = Callable[[Any], Any]  # raises ValueError with what is wanted
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ class Sql(ToolSettings):
 
 @dataclass(frozen=True, slots=True)
 class Http(ToolSettings):
-    """`private` allows addresses that are not of the public internet, for these hosts."""
+    """`hosts` are asked on the usual ports, or on the one that is named; `private` allows addresses of theirs that are
+    not of the public internet."""
 
     kind: ClassVar[str] = "http"
     hosts: tuple[str, ...]
@@ -135,7 +136,7 @@ def _yes(value: object) -> bool:
 def _hosts(value: object) -> tuple[str, ...]:
     hosts = read_names(value)
     if wrong := [host for host in hosts if not _HOST.fullmatch(host)]:
-        raise ValueError(f"'{wrong[0]}' is no host; write only its name, like api.example.org")
+        raise ValueError(f"'{wrong[0]}' is no host; write only its name, like api.example.org, or with a port")
     return tuple(host.lower() for host in hosts)
 
 
