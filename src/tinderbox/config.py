@@ -31,7 +31,7 @@ class Config:
     (0: none). `cert` and `cert_key` are the files of TLS; `behind_proxy` says that a proxy does it. `allow_hosts` are
     names under which the box is reached, `allow_origins` pages of others that may use it, `allow_fetch` hosts,
     addresses and networks of one's own that a request may have a model fetched from. `control_groups` false leaves
-    models to a watch.
+    models to a watch. `traces` is where a span for each answer goes (OTLP over HTTP).
     """
 
     home: Path
@@ -52,6 +52,7 @@ class Config:
     wait: float = 60.0
     idle: float = 0.0
     control_groups: bool = True
+    traces: str | None = None
     origins: tuple[tuple[str, Origin], ...] = ()
 
     @property
@@ -112,6 +113,12 @@ def _path(value: object) -> Path:
     return Path(value).expanduser().absolute()
 
 
+def _web_address(value: object) -> str:
+    if not isinstance(value, str) or not value.startswith(("http://", "https://")) or value != value.strip():
+        raise ValueError("an address like http://127.0.0.1:4318 is wanted")
+    return value
+
+
 def _yes(value: object) -> bool:
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if str(value).lower() not in words:
@@ -145,6 +152,7 @@ _READ: Mapping[str, Callable[[Any], object]] = {
     "wait": _seconds,
     "idle": _day,
     "control_groups": _yes,
+    "traces": _web_address,
 }
 
 

@@ -238,6 +238,7 @@ def _make_server(
     from tinderbox.serve.access import make_access
     from tinderbox.serve.app import make_app
     from tinderbox.serve.server import make_server, raise_file_limit
+    from tinderbox.serve.traces import open_traces
     from tinderbox.web.page import page_routes
 
     store, access = Store(config.home), make_access(config, own)
@@ -251,6 +252,7 @@ def _make_server(
         health=health,
         access=access,
         jobs=runner,
+        traces=open_traces(config.traces) if config.traces else None,
     )
     raise_file_limit()
     return make_server(app, config), access.ring

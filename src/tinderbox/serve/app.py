@@ -38,6 +38,7 @@ from tinderbox.serve.rerank import rerank_routes
 from tinderbox.serve.responses import response_routes
 from tinderbox.serve.sessions import session_routes
 from tinderbox.serve.shapes import error_response
+from tinderbox.serve.traces import Record, Tracing, note
 
 
 def make_app(
@@ -51,12 +52,14 @@ def make_app(
     health: Health | None = None,
     access: Access | None = None,
     jobs: Runner | None = None,
+    traces: Record | None = None,
 ) -> FastAPI:
     """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get;
     `heard` is told how fast answers came; `health` is asked for readiness; `access` says who may ask, by default
-    whoever is on this machine; `jobs` are what it does beside its models."""
+    whoever is on this machine; `jobs` are what it does beside its models; `traces` is
+    told of each answer."""
     health, metrics = health or Health(pool.engines), Metrics(pool)
-    heard = _all_hear(health.heard, metrics.heard, heard)
+    heard = _all_hear(health.heard, metrics.heard, lambda timings: note(timings=timings), heard)
     access = access or Access(Keyring(store.home))
     handlers: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
         TinderboxError: _handle_ours,
@@ -80,6 +83,8 @@ def make_app(
     describe(app)
     close_to_others(app, access)
     app.add_middleware(Counting, metrics=metrics)
+    if traces is not None:
+        app.add_middleware(Tracing, record=traces)
     return app
 
 

@@ -20,6 +20,7 @@ from tinderbox.errors import BadRequest, EngineFailed, PromptTooLong, TinderboxE
 from tinderbox.learning import Timings
 from tinderbox.serve.caller import Caller, caller_of
 from tinderbox.serve.delta import Delta, Deltas, StreamFailed
+from tinderbox.serve.traces import note
 
 _TRIES = 2  # an engine that dies before its first word is asked once more, anew
 _MOURNING = 2.0  # seconds until the pool knows that an engine has ended
@@ -100,11 +101,13 @@ class Relay(Response):
 
     async def _answer(self, send: Send, caller: Caller | None) -> None:
         sent = _Sent(send, self._with)
+        note(model=self._model)
         try:
             await self._ask(sent)
         except TinderboxError as error:
             if not sent.started:
                 raise
+            note(error=error)
             await sent.end(b"\n\n" * sent.is_cut + self._as_event(error))
         finally:
             if caller is not None:
