@@ -77,7 +77,7 @@ def make_pool(config: Config, store: Store, sockets: Path, governor: Governor, h
             content=stored.content,
         )
         predicted = predicted_memory(config.home, settings, card)
-        return Order(replace(settings, granted=predicted), predicted)
+        return Order(replace(settings, granted=predicted), predicted, embedding_memory(settings, card))
 
     def start(settings: Settings) -> LlamaCpp:
         log = config.home / "logs" / f"{settings.name.replace('/', '-').replace(':', '-')}.log"
@@ -95,6 +95,16 @@ def predicted_memory(home: Path, settings: Settings, card: Card) -> Bytes:
     """The exact footprint of the child, corrected by what loads took here."""
     total = footprint(card, as_planned(settings)).total
     return correct_load(home, settings.name, ENGINE, settings.context, settings.parallel, total)
+
+
+def embedding_memory(settings: Settings, card: Card) -> Bytes:
+    """What a chat model takes on top from the first text that it embeds: llama.cpp computes the logits of each of the
+    text's tokens, at most `ubatch` at once, and keeps them."""
+    if card.makes_embeddings_only:
+        return 0
+    usual = as_planned(settings)
+    more = footprint(card, replace(usual, outputs=settings.ubatch)).total - footprint(card, usual).total
+    return more + 4 * card.vocabulary * settings.ubatch
 
 
 def learn_held(home: Path, store: Store, settings: Settings, held: Bytes) -> None:
@@ -127,7 +137,7 @@ class Lessons:
         with suppress(TinderboxError):  # a model that was removed, or a state that is busy: a lesson is lost, no answer
             card = self._store.find(timings.model).card()
             learn_runs(self._home, runs_of(card, this_machine(self._home), timings))
-            if lease is not None and settings is not None and lease.measured is not None:
+            if lease and settings and lease.measured is not None and lease.predicted == settings.granted:
                 learn_held(self._home, self._store, settings, lease.measured)
 
 

@@ -42,7 +42,7 @@ class House:
         if name == "unknown":
             raise NotFound("There is no model called 'unknown'.")
         size = 90 * GB if name == "huge" else 3 * GB
-        return Order(Settings(name, Path(f"{name}.gguf"), context=2048, parallel=2, threads=1), predicted=size)
+        return Order(Settings(name, Path(f"{name}.gguf"), context=2048, parallel=2, threads=1), size, embedding=3 * GB)
 
     def _start(self, settings: Settings) -> Echo:
         self.started.append(self.kind(settings))
@@ -147,6 +147,24 @@ async def test_a_pinned_model_stays() -> None:
     await asyncio.gather(house.pool.load("c"), house.pool.load("b"))
 
     assert (pinned, sorted(names(house))) == (["a", "c"], ["b", "c"])
+
+
+async def test_a_model_is_granted_what_embedding_takes_before_it_embeds() -> None:
+    house = House()
+
+    async with house.pool.use("a", embeds=True) as engine:
+        during = house.governor.ledger.granted
+        assert isinstance(engine, Echo)
+
+    assert (during, engine.granted) == (6 * GB, 6 * GB)
+
+
+async def test_an_idle_model_leaves_for_what_embedding_takes() -> None:
+    house = House()
+    await asyncio.gather(house.pool.load("b"), house.pool.load("a"))
+
+    async with house.pool.use("a", embeds=True):
+        assert names(house) == ["a"]
 
 
 async def test_an_engine_that_cannot_be_made_leaves_its_room_behind() -> None:

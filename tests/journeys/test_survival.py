@@ -142,3 +142,16 @@ def test_a_model_beyond_the_memory_is_refused_with_the_numbers(starter: Path, tm
         refused = box.command("load", STARTER)
 
     assert (refused.returncode, "the box can grant 50.0 MB" in refused.stderr) == (3, True)
+
+
+def test_a_model_is_granted_what_embedding_takes_and_holds_no_more(own_box: Running) -> None:
+    loaded = httpx2.post(f"{own_box.address}/box/load", json={"model": STARTER}, timeout=60).json()
+
+    texts = {"model": STARTER, "input": ["word " * 450] * 3}
+    embedded = httpx2.post(f"{own_box.address}/v1/embeddings", json=texts, timeout=60)
+
+    grown = leases(own_box)[0]
+    assert (embedded.status_code, len(embedded.json()["data"])) == (200, 3)
+    assert loaded["predicted"] < grown["predicted"]
+    assert loaded["predicted"] < grown["measured"] < grown["predicted"] * 1.03
+    assert grown["since"] == loaded["since"]

@@ -32,6 +32,10 @@ def wanted(holder: str, size: float, patience: float = 60.0) -> Wanted:
     return Wanted(holder, int(size * GB), patience=patience)
 
 
+def more(holder: str, size: float, patience: float = 60.0) -> Wanted:
+    return Wanted(holder, int(size * GB), patience=patience, grows=True)
+
+
 def wanted_by_job(holder: str, size: float) -> Wanted:
     return Wanted(holder, int(size * GB), "job", FOREVER)
 
@@ -81,6 +85,38 @@ def test_a_limit_holds_where_the_machine_has_more() -> None:
     _, instructions = told(book(64, limit=8 * GB), wanted("chat", 9))
 
     assert instructions == [Refuse("chat", "never")]
+
+
+# Growing.
+
+
+def test_one_that_works_is_granted_more() -> None:
+    ledger, instructions = told(book(10, model("chat", 6, users=1)), more("chat", 8))
+
+    assert instructions == [Grant("chat", 8 * GB)]
+    assert (ledger.granted, ledger.leases["chat"].state) == (8 * GB, "ready")
+
+
+def test_the_idle_leave_for_one_that_grows() -> None:
+    ledger, instructions = told(book(10, model("chat", 6, users=1), model("flux", 3)), more("chat", 8))
+    assert instructions == [Evict("flux"), Wait("chat", 1)]
+
+    assert told(ledger, Left("flux"))[1] == [Grant("chat", 8 * GB)]
+
+
+def test_one_that_ends_before_it_could_grow_keeps_nobody_waiting() -> None:
+    ledger, _ = told(book(10, model("chat", 6, users=1), model("busy", 3, users=1)), more("chat", 8))
+
+    ledger, instructions = told(ledger, Left("chat"))
+
+    assert instructions == [Grant("chat", 0)]
+    assert (ledger.wishes, set(ledger.leases)) == ((), {"busy"})
+
+
+def test_what_grows_is_refused_when_it_has_waited_too_long() -> None:
+    ledger, _ = told(book(10, model("chat", 6, users=1), model("busy", 3, users=1)), more("chat", 8, patience=5))
+
+    assert told(ledger, Ticked(), now=NOW + 5)[1] == [Refuse("chat", "late")]
 
 
 # Leaving for others.

@@ -30,7 +30,7 @@ from tinderbox.memory.event import (
     Yield,
 )
 from tinderbox.memory.lease import Lease
-from tinderbox.memory.ledger import Ledger, decide
+from tinderbox.memory.ledger import Ledger, Wish, decide
 
 MODELS = st.sampled_from([f"model {number}" for number in range(4)])
 JOBS = st.sampled_from([f"run {number}" for number in range(2)])
@@ -75,7 +75,10 @@ class House(RuleBasedStateMachine):
                 pass
 
     def check_grants(self, instructions: list[Instruction]) -> None:
-        granted = [instruction for instruction in instructions if isinstance(instruction, Grant) and instruction.size]
+        sizes = {instruction.holder: instruction.size for instruction in instructions if isinstance(instruction, Grant)}
+        granted = [
+            holder for holder in sizes if sizes[holder] and sizes[holder] > (self.ledger.leases[holder].measured or 0)
+        ]
         assert not granted or self.ledger.granted <= self.ledger.capacity
         assert not granted or self.ledger.level in ("calm", "ease")
 
@@ -84,7 +87,10 @@ class House(RuleBasedStateMachine):
         for_somebody = [i for i in instructions if isinstance(i, Evict | Yield) and i.reason.startswith("to make room")]
         leaving = sum(lease.held for lease in self.ledger.leases.values() if lease.state == "leaving")
         soon = self.ledger.free + leaving
-        assert not for_somebody or any(wish.size <= soon for wish in self.ledger.wishes)
+        assert not for_somebody or any(self.lacks(wish) <= soon for wish in self.ledger.wishes)
+
+    def lacks(self, wish: Wish) -> int:
+        return wish.size - (self.ledger.leases[wish.holder].held if wish.grows else 0)
 
     @rule(holder=MODELS, size=SIZES)
     def a_person_asks(self, holder: str, size: int) -> None:
@@ -105,6 +111,13 @@ class House(RuleBasedStateMachine):
         lease = self.ledger.leases.get(holder)
         if lease is not None and lease.state in ("loading", "ready"):
             self.tell(Began(holder))
+
+    @rule(holder=MODELS, size=SIZES)
+    def one_that_is_used_would_grow(self, holder: str, size: int) -> None:
+        lease = self.ledger.leases.get(holder)
+        if lease is not None and lease.state == "ready" and lease.users:
+            self.waiting.setdefault(holder, self.now)
+            self.tell(Wanted(holder, size, patience=PATIENCE, grows=True))
 
     @rule(holder=MODELS)
     def a_use_ends(self, holder: str) -> None:
@@ -161,7 +174,8 @@ class House(RuleBasedStateMachine):
 
     @invariant()
     def nobody_waits_for_what_is_there(self) -> None:
-        waiting = [self.ledger.leases[wish.holder] for wish in self.ledger.wishes if wish.holder in self.ledger.leases]
+        anew = [wish.holder for wish in self.ledger.wishes if not wish.grows]
+        waiting = [self.ledger.leases[holder] for holder in anew if holder in self.ledger.leases]
         assert all(lease.state in ("closing", "leaving") for lease in waiting)
 
     @invariant()

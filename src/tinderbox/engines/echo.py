@@ -24,6 +24,7 @@ class Echo:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.readers = 0
+        self.granted = settings.granted
         self._ended = asyncio.Event()
 
     async def load(self) -> None:
@@ -59,6 +60,9 @@ class Echo:
 
     def fail(self, reason: EngineFailed) -> None:
         self._ended.set()
+
+    def grant(self, size: Bytes) -> None:
+        self.granted = size
 
     async def wait_ended(self) -> None:
         await self._ended.wait()

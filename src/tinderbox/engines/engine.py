@@ -74,6 +74,9 @@ class Engine(Vital, Protocol):
     def measured(self) -> Bytes | None:
         """The memory it holds now, as the system reports it; None where that is unknown."""
 
+    def grant(self, size: Bytes) -> None:
+        """It may hold so much from now on."""
+
     async def wait_ended(self) -> None:
         """Return when the engine is gone, whatever ended it."""
 

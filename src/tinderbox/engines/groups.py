@@ -115,6 +115,11 @@ def make_group(folder: Path, name: str, limit: int, pid: int) -> Path:
     return group
 
 
+def move_limit(group: Path, limit: int) -> None:
+    with suppress(OSError):  # it is gone with its process
+        _write(group / "memory.max", limit)
+
+
 def was_ended(group: Path) -> bool:
     """Whether the kernel ended what was in the group because it passed its limit."""
     words = _words(group / "memory.events")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tinderbox.engines.groups import Grounds, make_group, most_held, remove, was_ended
+from tinderbox.engines.groups import Grounds, make_group, most_held, move_limit, remove, was_ended
 from tinderbox.errors import EngineFailed
 from tinderbox.units import Bytes, MiB, format_bytes
 
@@ -75,6 +75,12 @@ class Limit:
             except OSError:
                 pass  # what was possible when the box started may be so no more: it is watched then
         self._watch = asyncio.create_task(self._look(process))
+
+    def grant(self, size: Bytes) -> None:
+        """Let it hold so much from now on."""
+        self._granted = size
+        if self._group is not None:
+            move_limit(self._group, limit_of(size))
 
     def overrun(self) -> Bytes | None:
         """What the process held when it was ended for passing its limit; None if it was not."""

@@ -179,6 +179,10 @@ class LlamaCpp:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    def grant(self, size: Bytes) -> None:
+        if self._limit:
+            self._limit.grant(size)
+
     async def wait_ended(self) -> None:
         if self._process is not None:
             await self._process.wait()

@@ -29,6 +29,7 @@ class Order:
 
     settings: Settings
     predicted: Bytes
+    embedding: Bytes = 0  # what it takes beyond that from the first text that it embeds
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class _Place:
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    growing: asyncio.Lock = field(default_factory=asyncio.Lock)
     load: asyncio.Task[None] | None = None
     end: asyncio.Task[None] | None = None
 
@@ -83,11 +85,13 @@ class Pool:
         self.begun = 0  # uses since the start: who sees it move was not alone
 
     @asynccontextmanager
-    async def use(self, name: str) -> AsyncIterator[Engine]:
-        """The model's engine, loaded if it was not, busy until the block ends."""
+    async def use(self, name: str, *, embeds: bool = False) -> AsyncIterator[Engine]:
+        """The model's engine, loaded if it was not, busy until the block ends; with the memory to embed texts."""
         place = await self._enter(name)
         try:
             await self._loaded(place)
+            if embeds:
+                await self._grow(place, place.order.predicted + place.order.embedding)
             yield place.engine
         finally:
             self._finish(place)
@@ -258,6 +262,15 @@ class Pool:
             await asyncio.shield(place.load)
         elif place.load is not None:
             place.load.result()
+
+    async def _grow(self, place: _Place, size: Bytes) -> None:
+        """No cache grows before its lease (rule 1 of the memory)."""
+        key = place.order.settings.name
+        async with place.growing:
+            lease = self.governor.ledger.leases.get(key)
+            if lease is not None and lease.predicted < size:
+                await self.governor.grow(Wanted(key, size, patience=self._wait, grows=True))
+                place.engine.grant(size)
 
     def _begin(self, place: _Place) -> _Place:
         place.users += 1

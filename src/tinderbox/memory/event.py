@@ -16,12 +16,14 @@ FOREVER = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Somebody asks for `size` bytes, and will wait `patience` seconds for them. A model is asked for by a person."""
+    """Somebody asks for `size` bytes, and will wait `patience` seconds for them. A model is asked for by a person. One
+    that `grows` works already: `size` is what it would hold from now on."""
 
     holder: str
     size: Bytes
     kind: Kind = "model"
     patience: float = 60.0
+    grows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,15 @@ class Governor:
     async def grant(self, claim: Claim) -> None:
         """Return once the memory is there. Raises DoesNotFit where it never can be, Unavailable where too many wait, or
         the wait was too long."""
+        await self._wait(claim, lost=Left(claim.wanted.holder))
+
+    async def grow(self, wanted: Wanted) -> None:
+        """The same for a holder that works already, and that somebody uses: it may hold `wanted.size` then."""
+        if claim := self._claims.get(wanted.holder):
+            await self._wait(replace(claim, wanted=wanted), lost=Ticked())
+
+    async def _wait(self, claim: Claim, lost: Event) -> None:
+        """`lost` is told where the grant comes just as its asker goes away."""
         holder = claim.wanted.holder
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[holder] = (claim, future)
@@ -97,7 +106,7 @@ class Governor:
             await future
         except asyncio.CancelledError:
             granted = future.done() and not future.cancelled() and not future.exception() and future.result()
-            self.tell(Left(holder) if granted else Cancelled(holder))
+            self.tell(lost if granted else Cancelled(holder))
             raise
         finally:
             self._waiting.pop(holder, None)

@@ -64,6 +64,7 @@ class Wish:
     kind: Kind
     asked: float
     deadline: float
+    grows: bool = False  # the holder works already, and would hold `size` from now on
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,8 @@ class _Draft:
 
     def _want(self, event: Wanted) -> None:
         lease = self.leases.get(event.holder)
-        if lease is not None and lease.state in ("loading", "ready"):
+        is_there = lease is not None and lease.state in ("loading", "ready")
+        if is_there != event.grows or (lease is not None and is_there and lease.predicted >= event.size):
             self.instructions.append(Grant(event.holder))
             return
         if any(wish.holder == event.holder for wish in self.ledger.wishes):
@@ -169,7 +171,7 @@ class _Draft:
         if refusal := self._refusal(event):
             self.instructions.append(refusal)
             return
-        wish = Wish(event.holder, event.size, event.kind, self.now, self.now + event.patience)
+        wish = Wish(event.holder, event.size, event.kind, self.now, self.now + event.patience, event.grows)
         people = sum(wish.kind == "model" for wish in self.ledger.wishes)
         place = people if wish.kind == "model" else len(self.ledger.wishes)
         self.ledger = replace(self.ledger, wishes=(*self.ledger.wishes[:place], wish, *self.ledger.wishes[place:]))
@@ -216,6 +218,7 @@ class _Draft:
                     self._put(replace(lease, state="ready", used=self.now, load_seconds=seconds or None))
             case Leaving():
                 self._put(replace(lease, state="leaving"))
+                self._grow_no_more(event.holder)
             case Pinned(_, on):
                 state = "ready" if lease.state == "closing" and on else lease.state
                 self._put(replace(lease, pinned=on, state=state))
@@ -238,7 +241,7 @@ class _Draft:
                 self._put(replace(lease, state="ready"))
                 self.instructions.append(Reopen(lease.holder))
         for wish in self.ledger.wishes:
-            if (own := self.leases.get(wish.holder)) and own.state == "ready":
+            if (own := self.leases.get(wish.holder)) and own.state == "ready" and not wish.grows:
                 self._forget({wish.holder})
                 self.instructions.append(Grant(wish.holder))
 
@@ -268,6 +271,7 @@ class _Draft:
         idle = self._idle()
         if self.ledger.level == "save" and (tenants := self._endable() or idle or self._rest()):
             self._put(replace(tenants[0], state="leaving", ending=True))
+            self._grow_no_more(tenants[0].holder)
             self.instructions.append(End(tenants[0].holder, "the machine was about to freeze for want of memory"))
         elif idle:
             self._release(idle[0], "the machine is short of memory")
@@ -284,21 +288,23 @@ class _Draft:
         free, soon = self.ledger.free, self._leaving()
         blocked: Wish | None = None
         for wish in self.ledger.wishes:
-            if wish.holder in self.leases:
+            own = self.leases.get(wish.holder)
+            if own is not None and not wish.grows:
                 continue  # it is still on its way out
+            size = wish.size - (own.held if own else 0)
             if blocked is not None:
                 passes = wish.kind == "model" and self.now - blocked.asked < CLOSE_AFTER
-                free -= self._grant(wish) if passes and wish.size <= free else 0
+                free -= self._grant(wish) if passes and size <= free else 0
                 continue
-            if wish.size <= free:
+            if size <= free:
                 free -= self._grant(wish)
                 continue
-            soon += self._make_room(wish, wish.size - free - soon)
-            if wish.size <= free + soon:
-                soon, free = free + soon - wish.size, 0
+            soon += self._make_room(wish, size - free - soon)
+            if size <= free + soon:
+                soon, free = free + soon - size, 0
             else:
                 blocked = wish
-                self._close_for(wish, wish.size - free - soon)
+                self._close_for(wish, size - free - soon)
 
     def _make_room(self, wish: Wish, need: Bytes) -> Bytes:
         """Let enough leave for `need` bytes, or nothing at all. Returns the bytes that will be free."""
@@ -369,9 +375,19 @@ class _Draft:
         waited = self.now - wish.asked
         reason = f"after {format_duration(waited)}" if waited >= 0.1 else "there was room"
         self._forget({wish.holder})
-        self._put(Lease(wish.holder, wish.kind, wish.size, since=self.now, used=self.now))
+        before = self.ledger.granted
+        if wish.grows:
+            self._put(replace(self.leases[wish.holder], predicted=wish.size))
+        else:
+            self._put(Lease(wish.holder, wish.kind, wish.size, since=self.now, used=self.now))
         self.instructions.append(Grant(wish.holder, wish.size, reason))
-        return wish.size
+        return self.ledger.granted - before
+
+    def _grow_no_more(self, holder: str) -> None:
+        """Who wanted more of one that goes finds that out by itself."""
+        if any(wish.holder == holder and wish.grows for wish in self.ledger.wishes):
+            self._forget({holder})
+            self.instructions.append(Grant(holder))
 
     def _release(self, lease: Lease, why: str) -> None:
         self._put(replace(lease, state="leaving"))
@@ -387,6 +403,7 @@ class _Draft:
             self.ledger = replace(self.ledger, granted=self.ledger.granted + delta)
 
     def _drop(self, holder: str) -> None:
+        self._grow_no_more(holder)
         if lease := self.leases.pop(holder, None):
             self.ledger = replace(self.ledger, granted=self.ledger.granted - lease.held)
 

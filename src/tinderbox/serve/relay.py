@@ -115,7 +115,7 @@ class Relay(Response):
 
     async def _ask(self, sent: _Sent) -> None:
         for tries_left in reversed(range(_TRIES)):
-            async with self._pool.use(self._model) as engine:
+            async with self._pool.use(self._model, embeds=_embeds(self._path)) as engine:
                 _check_length((len(self._body) - self._unread) // self._texts, self._pool.context(self._model))
                 others, begun = self._pool.running() - 1, self._pool.begun
                 try:
@@ -242,8 +242,12 @@ async def ask(pool: Pool, model: str, path: str, question: Mapping[str, Any]) ->
     return await _ask_once(pool, model, path, body)
 
 
+def _embeds(path: str) -> bool:
+    return path.endswith("embeddings")
+
+
 async def _ask_once(pool: Pool, model: str, path: str, body: bytes) -> dict[str, Any]:
-    async with pool.use(model) as engine:
+    async with pool.use(model, embeds=_embeds(path)) as engine:
         reply = await engine.reply(path, body)
         try:
             whole = b"".join([piece async for piece in reply.body])
