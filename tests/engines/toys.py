@@ -13,8 +13,9 @@ WIDTH, INNER, HEADS, WORDS = 64, 128, 4, 32
 Tensor = tuple[str, tuple[int, ...], str | int]
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 _TOKENS = ["<unk>", "<s>", "</s>", *_BYTES, *(f"▁w{number}" for number in range(WORDS - 3))]
-# A state decays; and what a layer finds outweighs the last token, which would else be said again and again.
-_RANGES = (("ssm_a", (-1.0, -0.1)), ("post_", (-20.0, 20.0)), ("norm", (0.5, 1.5)))
+# A state decays, slowly enough that the first words still count after some hundreds; and what a layer finds outweighs
+# the last token, which would else be said again and again.
+_RANGES = (("ssm_a", (-0.02, -0.001)), ("post_", (-20.0, 20.0)), ("norm", (0.5, 1.5)))
 _TYPES = [2, 3, 3] + [6] * 256 + [1] * (WORDS - 3)
 
 
