@@ -1,8 +1,13 @@
 """Control groups for the sandbox, on trees written after the kernel's; `test_sandbox.py` has the kernel's own."""
 
+import subprocess
 from pathlib import Path
 
+import psutil
+import pytest
+
 from tinderbox.agents.cage import Cage, caged
+from tinderbox.errors import Unavailable
 
 
 def write(root: Path, **files: str) -> Path:
@@ -44,6 +49,25 @@ def test_a_group_says_what_was_passed(tmp_path: Path) -> None:
 def test_without_groups_the_processes_are_watched(tmp_path: Path) -> None:
     write(tmp_path, **{"proc/self/cgroup": "0::/\n"})
 
-    with caged(2**40, 1000, tmp_path) as cage:
+    with caged(2**40, 1000, tmp_path, user=1000) as cage:
         assert cage.groups == ()
         assert cage.breach(pid=2**30) is None
+
+
+def test_root_without_groups_runs_nothing(tmp_path: Path) -> None:
+    write(tmp_path, **{"proc/self/cgroup": "0::/\n"})
+
+    with pytest.raises(Unavailable, match="Run the box as another user"), caged(2**40, 1000, tmp_path, user=0):
+        pass
+
+
+def test_the_watch_counts_and_weighs_a_process_with_its_children() -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 60 & sleep 60 & echo up; wait"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        pid, many = process.pid, 2**40
+        found = [Cage(memory, count).breach(pid) for memory, count in ((many, 1), (many, 0), (1, 1))]
+        for child in psutil.Process(pid).children():
+            child.kill()
+
+    assert found == [None, "processes", "memory"]

@@ -118,11 +118,22 @@ def test_everything_that_it_shows_commented_out_is_read_too() -> None:
         ('"/data/shop.db"', '"/home/me/state.db"', "line 14: /home/me/state.db reaches the box's own home"),
         ("write = true }", "wrote = true }", "line 7: drafts = {'path': '/data/drafts', 'wrote': True} is wrong: "),
         ("[limits]", "[limits", "line 21: Expected ']' at the end of a table declaration."),
+        (
+            "/data/shop.db",
+            "/data/drafts/shop.db",
+            "line 14: /data/drafts/shop.db lies in 'drafts', which may be written.",
+        ),
+        ("notes = ", "results = ", "line 6: 'results' cannot be the name of a folder."),
         ("notes = ", "scratch = ", "line 6: 'scratch' cannot be the name of a folder."),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_line(old: str, new: str, said: str) -> None:
     assert refusal(WHOLE.replace(old, new)).startswith(said)
+
+
+def test_instructions_are_taken_as_they_stand() -> None:
+    assert read(WHOLE.replace("Be brief.", "- Be brief. -")).instructions == "- Be brief. -"
+    assert read('model = "m"').instructions == ""
 
 
 def test_a_file_without_a_model_is_refused() -> None:

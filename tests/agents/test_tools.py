@@ -160,6 +160,12 @@ def test_a_long_result_is_cut_and_kept(bench: Bench) -> None:
     assert bench.says("files_read", path=name, first_line=1000, lines=1).startswith("line 999\n")
 
 
+def test_a_result_that_cannot_be_kept_is_cut_nonetheless(bench: Bench) -> None:
+    (bench.root / "scratch/results").symlink_to(bench.root)
+
+    assert "They could not be kept in results/." in bench.desk.cut("x" * 5000)
+
+
 @needs_sandbox
 def test_python_and_the_file_tools_mean_the_same_files(bench: Bench) -> None:
     told = bench.says("python", code="print(open('notes/plan.md').read()); open('out.txt', 'w').write('made')")
@@ -302,4 +308,5 @@ def test_an_address_of_ones_own_network_has_to_be_meant(tmp_path: Path) -> None:
         told = asking(tmp_path, web, private=False).says("http_get", url=f"{web.url}/x")
 
     assert "into a private network" in told
+    assert "private = true" in told
     assert web.asked == []

@@ -54,14 +54,14 @@ class Yard:
         return (result.stdout or result.stderr).decode().strip()
 
 
-def make_yard(root: Path, *, groups: bool = True) -> Yard:
+def make_yard(root: Path) -> Yard:
     root = root.resolve()
     for name in ("scratch", "notes", "drafts"):
         (root / name).mkdir()
     (root / "secret").write_text(SECRET)
     (root / "notes/plan.md").write_text("buy milk")
     folders = (Folder("notes", root / "notes"), Folder("drafts", root / "drafts", write=True))
-    sandbox = Sandbox(root / "scratch", folders, Bounds(seconds=20), groups=groups)
+    sandbox = Sandbox(root / "scratch", folders, Bounds(seconds=20))
     return Yard(sandbox, root / "secret", root / "notes", root / "drafts")
 
 

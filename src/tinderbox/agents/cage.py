@@ -1,8 +1,8 @@
 """`Cage`: the memory and the number of processes of one run in the sandbox, all its processes taken together.
 
-A control group holds them where one can be had, of the second kind or the first. Elsewhere the processes are counted
-and weighed some times a second, which lets them pass their limits in between. (What each process may do by itself is
-for `ulimit`; that counts no processes for root.)
+A control group holds them where one can be had, of the second kind or the first. Elsewhere `ulimit` holds the number of
+processes, and they are weighed some times a second. It does not hold root's: a watch alone loses against processes that
+double each millisecond, so root without a control group runs nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tinderbox.engines.limits import held_by
+from tinderbox.errors import Unavailable
 from tinderbox.units import Bytes
 
 Breach = Literal["memory", "processes"]
@@ -27,7 +29,6 @@ _SETTINGS = {  # the names that one thing has: in the second kind of groups, in 
 }
 _PATIENCE = 5.0  # seconds for killed processes to be gone
 _OURS = 2  # of the processes are bubblewrap's own
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,23 @@ class Cage:
         for number in found:  # which grows as we go
             if len(found) > self.processes + _OURS:
                 return "processes"
-            held += _resident(number)
+            held += held_by(number) or 0
             found += _children(number)
         return "memory" if held > self.memory else None
 
 
 @contextmanager
-def caged(memory: Bytes, processes: int, root: Path = Path("/"), *, groups: bool = True) -> Iterator[Cage]:
-    """A cage for one run; at its end nobody is left in it. `root` holds `proc` and `sys`."""
-    made = _make_groups(memory, processes, root) if groups else ()
+def caged(memory: Bytes, processes: int, root: Path = Path("/"), user: int | None = None) -> Iterator[Cage]:
+    """A cage for one run; at its end nobody is left in it. `root` holds `proc` and `sys`, `user` is who runs the box.
+
+    Raises Unavailable where nothing would hold the number of processes.
+    """
+    made = _make_groups(memory, processes, root)
+    if not made and (os.geteuid() if user is None else user) == 0:
+        raise Unavailable(
+            "Root's processes can be held by a control group alone, and none can be made here.",
+            "Run the box as another user.",
+        )
     try:
         yield Cage(memory, processes, made)
     finally:
@@ -150,8 +159,3 @@ def _children(pid: int) -> list[int]:
         threads = list(Path(f"/proc/{pid}/task").iterdir())
         return [int(word) for thread in threads for word in " ".join(_lines(thread / "children")).split()]
     return []
-
-
-def _resident(pid: int) -> Bytes:
-    words = " ".join(_lines(Path(f"/proc/{pid}/statm"))).split()
-    return int(words[1]) * _PAGE if len(words) > 1 else 0

@@ -33,7 +33,7 @@ FOLDER = "agents"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _TOOL_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KEYS = ("model", "instructions", "approval", "folders", "tools", "limits")
-_OWN_NAMES = ("scratch",)
+_OWN_NAMES = ("scratch", "results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,9 @@ class _Reader:
             name=name,
             file=self.file,
             model=self._value(("model",), given["model"], read_text),
-            instructions=self._value(("instructions",), given.get("instructions", "-"), read_text).strip("-"),
+            instructions=self._value(("instructions",), given["instructions"], read_text)
+            if "instructions" in given
+            else "",
             folders=folders,
             tools=tools,
             limits=limits,

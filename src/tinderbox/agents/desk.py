@@ -17,7 +17,7 @@ from tinderbox.agents.enclosure import SCRATCH, WORK
 from tinderbox.agents.folder import Folder
 from tinderbox.agents.sandbox import Bounds, Result, Sandbox
 from tinderbox.agents.settings import Limits
-from tinderbox.errors import LimitReached
+from tinderbox.errors import LimitReached, TinderboxError
 
 RESULTS = "results"  # in the scratch folder: what was too long to be told
 _TAIL = 0.3  # of what is told of a long result comes from its end, where errors stand
@@ -84,12 +84,18 @@ class Desk:
         """The text, or its begin and end and where the whole is kept."""
         if len(text) <= self.told:
             return text
-        name = f"{RESULTS}/{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:8]}.txt"
-        self.scratch.replace(name, text.encode(errors="replace"))
         tail = int(self.told * _TAIL)
-        left_out = len(text) - self.told
-        note = f"[{left_out} characters are left out here. The whole is in {name}, {text.count(chr(10)) + 1} lines.]"
-        return f"{text[: self.told - tail]}\n{note}\n{text[-tail:]}"
+        left_out = f"{len(text) - self.told} characters are left out here."
+        return f"{text[: self.told - tail]}\n[{left_out} {self._keep(text)}]\n{text[-tail:]}"
+
+    def _keep(self, text: str) -> str:
+        content = text.encode(errors="replace")
+        name = f"{RESULTS}/{hashlib.sha256(content).hexdigest()[:8]}.txt"
+        try:
+            self.scratch.replace(name, content)
+        except (TinderboxError, OSError):  # code can have put something else in its place
+            return f"They could not be kept in {RESULTS}/."
+        return f"The whole is in {name}, {len(text.splitlines())} lines."
 
 
 def make_desk(scratch: Path, folders: tuple[Folder, ...], limits: Limits, told: int = 4000) -> Desk:

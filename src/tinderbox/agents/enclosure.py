@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -69,7 +70,9 @@ def _apart() -> list[str]:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     if not Path(sys.base_prefix).is_relative_to("/usr"):
-        variables |= {"PATH": f"{_PYTHON}/bin:{variables['PATH']}", "LD_LIBRARY_PATH": f"{_PYTHON}/lib"}
+        variables["PATH"] = f"{_PYTHON}/bin:{variables['PATH']}"
+        if sysconfig.get_config_var("Py_ENABLE_SHARED"):
+            variables["LD_LIBRARY_PATH"] = f"{_PYTHON}/lib"
     settings = [word for name, value in variables.items() for word in ("--setenv", name, value)]
     return [*words.split(), "--hostname", "sandbox", "--uid", str(_USER), "--gid", str(_USER), *settings]
 

@@ -46,6 +46,8 @@ def _ask(settings: Http, method: str, url: str, body: str) -> tuple[httpx2.Respo
                     if answer.next_request is None or method == "POST":
                         return answer, _body(answer, until)
                     url = str(answer.next_request.url)
+            except NotAllowed as error:
+                raise NotAllowed(error.what, "If that is meant, the agent's file must say private = true.") from error
             except (httpx2.TransportError, httpx2.InvalidURL) as error:
                 raise Unavailable(f"{url} cannot be asked: {error or type(error).__name__}.") from error
     raise BadRequest(f"{url} leads from one address to the next without end.", field="url")

@@ -38,11 +38,9 @@ _WEIGH_EVERY = 0.5  # seconds
 _CHUNK = 64 * KiB
 _NICE = "10"  # the models come first
 _STEP_IN = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 125; shift; done; shift; exec "$@"'
-_REMEDIES = {
-    "Unknown option": "It is too old: bubblewrap 0.8 or newer is needed.",
-    "namespace": "The system must let you make user namespaces: sysctl kernel.unprivileged_userns_clone=1, "
-    "or on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0; in a container, its own policy must allow it.",
-}
+_BLOCK = 4 * KiB
+_TOO_OLD = ("Unknown option",)
+_FORBIDDEN = ("namespace", "uid map", "mount", "Operation not permitted", "Permission denied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +85,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """`scratch` is a folder of ours that the code may write; `groups` false leaves its limits to a watch."""
+    """`scratch` is a folder of ours that the code may write."""
 
     scratch: Path
     folders: tuple[Folder, ...] = ()
     bounds: Bounds = field(default_factory=Bounds)
-    groups: bool = True
 
     def run(self, words: Sequence[str], files: Mapping[str, bytes] | None = None, stdin: bytes = b"") -> Result:
         """Run a command, and return when nothing of it is left. `files` lie under `/run`, to be read.
@@ -102,7 +99,7 @@ class Sandbox:
         program = find_program()
         places = (Folder(SCRATCH, self.scratch, write=True), *self.folders)
         _look_at(places)
-        with ExitStack() as held, caged(self.bounds.memory, self.bounds.processes, groups=self.groups) as cage:
+        with ExitStack() as held, caged(self.bounds.memory, self.bounds.processes) as cage:
             carried, carry = _carrier(held)
             said = held.enter_context(tempfile.TemporaryFile())
             options = enclose(places, files or {}, self.bounds.temporary, carry)
@@ -133,7 +130,11 @@ def check() -> str:
     if result.status != 7:
         raise Unavailable(f"The sandbox does not work here. {result.why}")
     with caged(Bounds().memory, Bounds().processes) as cage:
-        return "its limits are kept by control groups" if cage.groups else "its limits are kept by a watch"
+        return (
+            "its limits are kept by control groups"
+            if cage.groups
+            else "its memory is looked at twenty times a second, for want of a control group"
+        )
 
 
 def available() -> bool:
@@ -222,7 +223,7 @@ def _attend(process: subprocess.Popen[bytes], bounds: Bounds, cage: Cage, scratc
             ended = ended or cage.breach(process.pid)
             if ended is None and now - weighed > _WEIGH_EVERY:
                 weighed = now
-                ended = "disk" if _weight(scratch) > bounds.disk else None
+                ended = "disk" if _outweighs(scratch, bounds.disk) else None
     if ended is not None:
         process.kill()
     status = process.wait()
@@ -240,18 +241,31 @@ def _settled(result: Result, said: bytes) -> Result:
     status = next((words["exit-code"] for words in statuses if "exit-code" in words), None)
     if status is None:
         why = result.stderr.decode(errors="replace").strip() or f"it ended with status {result.status}"
-        remedy = next((remedy for word, remedy in _REMEDIES.items() if word in why), "")
-        raise Unavailable(f"The sandbox cannot be had here: {why}.", remedy)
+        raise Unavailable(f"The sandbox cannot be had here: {why.rstrip('.')}.", _remedy(why))
     if status == 128 + signal.SIGXCPU:
         return replace(result, ended="time", status=None)
     return replace(result, ended="signal" if status > 128 else "exit", status=status)
 
 
-def _weight(folder: Path) -> Bytes:
-    """What the files in it take of the disk; links are not followed."""
+def _remedy(why: str) -> str:
+    if any(words in why for words in _TOO_OLD):
+        return "It is too old: bubblewrap 0.8 or newer is needed."
+    if any(words in why for words in _FORBIDDEN):
+        return (
+            "The system must let you make user namespaces: sysctl kernel.unprivileged_userns_clone=1, on Ubuntu "
+            "kernel.apparmor_restrict_unprivileged_userns=0; a container's own policy must allow them too."
+        )
+    return ""
+
+
+def _outweighs(folder: Path, most: Bytes) -> bool:
+    """Whether what is in it takes more of the disk; a name takes a block too. Links are not followed."""
     held = 0
-    for _, _, files, place in os.fwalk(folder, follow_symlinks=False):
+    for _, below, files, place in os.fwalk(folder, follow_symlinks=False):
+        held += _BLOCK * len(below)
         for name in files:
             with suppress(OSError):
-                held += os.stat(name, dir_fd=place, follow_symlinks=False).st_blocks * 512
-    return held
+                held += max(_BLOCK, os.stat(name, dir_fd=place, follow_symlinks=False).st_blocks * 512)
+        if held > most:
+            return True
+    return False
