@@ -38,6 +38,16 @@ def test_the_first_kind_has_a_group_for_each(tmp_path: Path) -> None:
         assert [group.parent.name for group in cage.groups] == ["box", "pids"]
 
 
+def test_groups_that_were_left_behind_are_removed(tmp_path: Path) -> None:
+    left, used = (tmp_path / f"sys/fs/cgroup/pids/sandbox-{pid}-ab" for pid in (41, 42))
+    write(tmp_path, **{"proc/self/cgroup": "8:pids:/\n4:memory:/\n", "proc/42/stat": ""})
+    for place in (left, used, tmp_path / "sys/fs/cgroup/memory"):
+        place.mkdir(parents=True)
+
+    with caged(100, 5, tmp_path):
+        assert (left.exists(), used.exists()) == (False, True)
+
+
 def test_a_group_says_what_was_passed(tmp_path: Path) -> None:
     for name, text in (("a", "max 0"), ("b", "max 3")):
         write(tmp_path, **{f"{name}/pids.events": text, f"{name}/memory.events": "low 0\noom_kill 1"})

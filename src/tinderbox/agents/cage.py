@@ -28,6 +28,7 @@ _SETTINGS = {  # the names that one thing has: in the second kind of groups, in 
     "killed": ("memory.events", "memory.oom_control"),
 }
 _PATIENCE = 5.0  # seconds for killed processes to be gone
+_PREFIX = "sandbox-"  # and the number of the process that made it
 _OURS = 2  # of the processes are bubblewrap's own
 
 
@@ -78,11 +79,12 @@ def caged(memory: Bytes, processes: int, root: Path = Path("/"), user: int | Non
 
 
 def _make_groups(memory: Bytes, processes: int, root: Path) -> tuple[Path, ...]:
-    name = f"tinderbox-{os.getpid()}-{secrets.token_hex(4)}"
+    name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
     for parents in _places(root):
         made: list[Path] = []
         try:
             for parent in parents:
+                _sweep(parent, root)
                 made.append(parent / name)
                 made[-1].mkdir()
             _limit(made, memory, processes)
@@ -92,6 +94,14 @@ def _make_groups(memory: Bytes, processes: int, root: Path) -> tuple[Path, ...]:
         else:
             return tuple(made)
     return ()
+
+
+def _sweep(parent: Path, root: Path) -> None:
+    """Remove what was left behind by those that were killed; a group that still holds somebody stays."""
+    for left in parent.glob(f"{_PREFIX}*"):
+        if not (root / "proc" / left.name.removeprefix(_PREFIX).partition("-")[0]).exists():
+            with suppress(OSError):
+                left.rmdir()
 
 
 def _places(root: Path) -> Iterator[tuple[Path, ...]]:

@@ -108,7 +108,10 @@ class Sandbox:
             command = [program, "--args", arguments, "--", "/bin/sh", "-c", _ulimits(self.bounds), "sh", *words]
             process = _start([*_entrance(cage), *command], (*carried, said.fileno()), carry(stdin))
             with process:
-                result = _attend(process, self.bounds, cage, self.scratch)
+                try:
+                    result = _attend(process, self.bounds, cage, self.scratch)
+                finally:
+                    process.kill()  # where we are interrupted
             said.seek(0)
             return _settled(result, said.read())
 
@@ -128,7 +131,8 @@ def check() -> str:
     with tempfile.TemporaryDirectory() as scratch:
         result = Sandbox(Path(scratch).resolve(), bounds=replace(Bounds(), seconds=10.0)).run(["sh", "-c", "exit 7"])
     if result.status != 7:
-        raise Unavailable(f"The sandbox does not work here. {result.why}")
+        said = result.stderr.decode(errors="replace").strip()
+        raise Unavailable(f"The sandbox does not work here. {result.why} {said}".strip())
     with caged(Bounds().memory, Bounds().processes) as cage:
         return (
             "its limits are kept by control groups"
@@ -173,13 +177,13 @@ def _carrier(held: ExitStack) -> tuple[list[int], Carry]:
 
 
 def _ulimits(bounds: Bounds) -> str:
-    """What each process may do by itself. `-u` (bash) or `-p` (dash) counts the processes of this user in here."""
+    """What each process may do by itself; where one limit cannot be set, nothing is run. `-u` (bash) or `-p` (dash)
+    counts the processes of this user in here."""
     limits = {"d": bounds.memory // KiB, "t": int(bounds.seconds) + 1, "f": bounds.file // 512, "n": bounds.files}
     words = [f"ulimit -{letter} {value}" for letter, value in limits.items()]
     count = bounds.processes
-    return "; ".join(
-        [*words, "ulimit -c 0", f"ulimit -u {count} 2>/dev/null || ulimit -p {count} 2>/dev/null", 'exec "$@"']
-    )
+    counted = f"{{ ulimit -u {count} 2>/dev/null || ulimit -p {count}; }}"
+    return " && ".join([*words, "ulimit -c 0", counted, 'exec "$@"'])
 
 
 def _entrance(cage: Cage) -> list[str]:
