@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinderbox.engines.engine import Engine, Settings
+from tinderbox.engines.turns import Turns
 from tinderbox.errors import NotFound, TinderboxError, Unavailable
 from tinderbox.memory import Claim, Governor, Lease
 from tinderbox.memory.event import Began, Finished, Leaving, Left, Loaded, Pinned, Wanted
@@ -36,6 +37,7 @@ class Order:
 class _Place:
     order: Order
     engine: Engine
+    turns: Turns
     users: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -85,21 +87,24 @@ class Pool:
         self.begun = 0  # uses since the start: who sees it move was not alone
 
     @asynccontextmanager
-    async def use(self, name: str, *, embeds: bool = False) -> AsyncIterator[Engine]:
-        """The model's engine, loaded if it was not, busy until the block ends; with the memory to embed texts."""
-        place = await self._enter(name)
-        try:
-            await self._loaded(place)
+    async def use(self, name: str, owner: str | None = None, *, embeds: bool = False) -> AsyncIterator[Engine]:
+        """The model's engine, loaded if it was not, busy until the block ends; with the memory to embed texts.
+
+        An `owner` waits for a turn among all who ask; without one the engine is not asked to compute.
+        """
+        async with self._busy(name) as place:
             if embeds:
                 await self._grow(place, place.order.predicted + place.order.embedding)
-            yield place.engine
-        finally:
-            self._finish(place)
+            if owner is None:
+                yield place.engine
+                return
+            async with place.turns.take(owner):
+                yield place.engine
 
     async def load(self, name: str, *, pinned: bool | None = None) -> Lease:
         """Load it if it is not, and pin it or let it go where that is said."""
-        async with self.use(name):
-            key = self._loaded_name(name)
+        async with self._busy(name) as place:
+            key = place.order.settings.name
             if pinned is not None:
                 self.governor.tell(Pinned(key, pinned))
             return self.governor.ledger.leases[key]
@@ -168,6 +173,15 @@ class Pool:
         await asyncio.gather(*(self._ended(place, patience=0) for place in list(self._places.values())))
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @asynccontextmanager
+    async def _busy(self, name: str) -> AsyncIterator[_Place]:
+        place = await self._enter(name)
+        try:
+            await self._loaded(place)
+            yield place
+        finally:
+            self._finish(place)
+
     async def _enter(self, name: str) -> _Place:
         """Where the model is at work, or begins to load, with this use begun."""
         if (place := self._places.get(name)) and self._is_open(name):
@@ -229,7 +243,7 @@ class Pool:
     def _start_place(self, order: Order) -> _Place:
         key = order.settings.name
         try:
-            place = self._places[key] = _Place(order, self._start(order.settings))
+            place = self._places[key] = _Place(order, self._start(order.settings), Turns(order.settings.parallel))
         except BaseException:
             self.governor.tell(Left(key))
             raise

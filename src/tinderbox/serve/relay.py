@@ -103,7 +103,7 @@ class Relay(Response):
         sent = _Sent(send, self._with)
         note(model=self._model)
         try:
-            await self._ask(sent)
+            await self._ask(sent, caller.holder if caller else "")
         except TinderboxError as error:
             if not sent.started:
                 raise
@@ -113,9 +113,9 @@ class Relay(Response):
             if caller is not None:
                 caller.spend(sent.tokens(len(self._body), self._pool.context(self._model)))
 
-    async def _ask(self, sent: _Sent) -> None:
+    async def _ask(self, sent: _Sent, owner: str) -> None:
         for tries_left in reversed(range(_TRIES)):
-            async with self._pool.use(self._model, embeds=_embeds(self._path)) as engine:
+            async with self._pool.use(self._model, owner, embeds=_embeds(self._path)) as engine:
                 _check_length((len(self._body) - self._unread) // self._texts, self._pool.context(self._model))
                 others, begun = self._pool.running() - 1, self._pool.begun
                 try:
@@ -247,7 +247,8 @@ def _embeds(path: str) -> bool:
 
 
 async def _ask_once(pool: Pool, model: str, path: str, body: bytes) -> dict[str, Any]:
-    async with pool.use(model, embeds=_embeds(path)) as engine:
+    embeds = _embeds(path)
+    async with pool.use(model, "" if embeds else None, embeds=embeds) as engine:
         reply = await engine.reply(path, body)
         try:
             whole = b"".join([piece async for piece in reply.body])
