@@ -31,6 +31,12 @@ def test_a_key_is_shown_once(typed: Typed) -> None:
     assert "laptop  valid  chat,models" in listed
 
 
+def test_scopes_may_be_said_one_by_one(typed: Typed) -> None:
+    typed("create laptop --scope chat --scope models,jobs")
+
+    assert "laptop  valid  chat,jobs,models" in typed("list").stdout
+
+
 def test_everything_but_its_secret_is_listed_as_json(typed: Typed) -> None:
     typed("create laptop --tokens-per-day 1000")
 

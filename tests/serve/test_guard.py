@@ -35,12 +35,29 @@ def test_the_names_of_this_machine_are_let_in(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "[::1", "@localhost@"]
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.nip.io",
+        "",
+        "[::1",
+        "@localhost@",
+        "evil.example@localhost",
+        "localhost/evil",
+    ],
 )
 def test_a_name_that_was_bound_to_our_address_is_not(host: str) -> None:
     answer = client().get("/", headers={"Host": host})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize("header", ["Host", "Origin"])
+def test_two_of_which_a_proxy_might_read_the_other_are_not(header: str) -> None:
+    answer = client().get("/", headers=[(header, "http://evil.example"), (header, "http://localhost:8910")])
+
+    assert (answer.status_code, "came twice" in answer.json()["error"]["message"]) == (400, True)
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:9999", "http://localhost"])

@@ -183,10 +183,11 @@ def test_a_model_that_is_pulled_reports_line_by_line(client: ollama.Client, tmp_
 
 
 def test_a_pull_that_fails_says_why(client: ollama.Client) -> None:
-    with pytest.raises(ollama.ResponseError, match="no-such-model"):
+    with pytest.raises(ollama.ResponseError, match="no-such-model") as refused:
         client.pull("no-such-model:1b")
     with pytest.raises(ollama.ResponseError, match="no-such-model"):
         list(client.pull("no-such-model:1b", stream=True))
+    assert refused.value.status_code == 404
 
 
 @pytest.mark.parametrize(

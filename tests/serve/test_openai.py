@@ -188,6 +188,14 @@ def test_the_models_of_the_store_are_listed(client: TestClient) -> None:
     assert client.get("/v1/models/echo:1b").json()["object"] == "model"
 
 
+def test_the_models_are_told_in_anthropics_words_too(client: TestClient) -> None:
+    page = client.get("/v1/models").json()
+
+    assert (page["first_id"], page["last_id"], page["has_more"]) == ("echo:1b", "unloadable:1b", False)
+    assert (page["data"][0]["type"], page["data"][0]["display_name"]) == ("model", "echo:1b")
+    assert page["data"][0]["created_at"].endswith("Z")
+
+
 def test_a_client_that_goes_away_ends_its_answer(tmp_path: Path) -> None:
     endless = CHAT | {"stream": True, "messages": [{"role": "user", "content": "word " * 1000}]}
 

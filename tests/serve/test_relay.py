@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from tinderbox.errors import BadRequest, EngineFailed
 from tinderbox.learning import Timings
-from tinderbox.serve.relay import read_timings
+from tinderbox.serve.relay import read_timings, refusal_of
 
 SAID = {
     "cache_n": 7,
@@ -35,3 +36,24 @@ def test_the_engines_timings_are_read(tail: bytes) -> None:
 )
 def test_an_answer_without_them_tells_nothing(tail: bytes) -> None:
     assert read_timings("m", tail, alone=True) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "field"),
+    [
+        (500, 'Failed to parse messages: Missing tool call type: {"id":5}', None),
+        (500, "Unknown reasoning format: odd", None),
+        (400, "Field 'repeat_last_n': Value must be between 0 <= value <= 9, but got -5", "repeat_last_n"),
+    ],
+)
+def test_what_the_asker_did_wrong_is_told_so_whatever_status_the_engine_gave_it(
+    status: int, message: str, field: str | None
+) -> None:
+    refusal = refusal_of(status, json.dumps({"error": {"message": message}}).encode())
+
+    assert isinstance(refusal, BadRequest)
+    assert refusal.field == field
+
+
+def test_what_broke_in_the_engine_is_the_engines() -> None:
+    assert isinstance(refusal_of(500, b'{"error": {"message": "out of cheese"}}'), EngineFailed)

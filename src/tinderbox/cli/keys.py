@@ -22,19 +22,26 @@ def key() -> None:
 
 @key.command(epilog="Example: tinderbox key create laptop --scope chat --requests-per-minute 60")
 @click.argument("name")
-@click.option("--scope", default="chat", show_default=True, help="Any of chat, models, jobs, metrics, admin.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    default=["chat"],
+    show_default=True,
+    help="Any of chat, models, jobs, metrics, admin; several with commas, or said again.",
+)
 @click.option("--expires", metavar="SPAN", help="When it ends by itself, like 12h, 30d or 4w.  [default: never]")
 @click.option("--requests-per-minute", type=click.IntRange(1), help="How many requests it may make a minute.")
 @click.option("--tokens-per-day", type=click.IntRange(1), help="How many tokens it may read and write a day (UTC).")
 @click.option("--at-once", type=click.IntRange(1), help="How many of its requests may be answered at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the key as JSON.")
-def create(name: str, scope: str, expires: str | None, as_json: bool, **limits: int | None) -> None:
+def create(name: str, scopes: tuple[str, ...], expires: str | None, as_json: bool, **limits: int | None) -> None:
     """Make a key called NAME. It is shown this once: only a hash of it is kept."""
     from tinderbox.keys import Limits, add_key, make_key, read_duration
 
-    scopes = [word.strip() for word in scope.split(",") if word.strip()]
+    wanted = [word.strip() for word in ",".join(scopes).split(",") if word.strip()]
     lasts = read_duration(expires) if expires else None
-    made, text = make_key(name, scopes, Limits(**limits), lasts=lasts)
+    made, text = make_key(name, wanted, Limits(**limits), lasts=lasts)
     add_key(home_folder(), made)
     if as_json:
         click.echo(json.dumps(made.as_json(datetime.now(UTC)) | {"key": text}))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from tinderbox.serve.delta import CallPiece, Delta, Deltas, Reader, Usage
@@ -31,9 +32,8 @@ class _Said:
             self.calls.setdefault(piece.index, (piece, []))[1].append(piece.arguments)
 
     def text_choice(self, index: int) -> dict[str, Any]:
-        return _text_choice(
-            index, "".join(self.text), {"content": self.logprobs} if self.logprobs else None, self.finish
-        )
+        logprobs = _text_logprobs(self.logprobs, 0) if self.logprobs else None
+        return _text_choice(index, "".join(self.text), logprobs, self.finish)
 
     def choice(self, index: int) -> dict[str, Any]:
         text, thinking = "".join(self.text), "".join(self.thinking)
@@ -62,6 +62,7 @@ class Chunks:
         self._with_usage = bool((asked.get("stream_options") or {}).get("include_usage"))
         self._head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": asked["model"]}
         self._said: dict[int, _Said] = {}
+        self._offsets: dict[int, int] = {}  # characters that each choice has said, where it streams
         self._usages: list[Usage] = []
         self._timings: Mapping[str, Any] | None = None
 
@@ -92,7 +93,7 @@ class Chunks:
         if not (delta.speaks or delta.finish):
             return
         if self._texts:
-            yield self._chunk([_text_choice(delta.choice, delta.text, delta.logprobs, delta.finish)])
+            yield self._chunk([self._text_chunk(delta)])
             return
         first = delta.choice not in self._said
         said: dict[str, Any] = {}
@@ -106,6 +107,12 @@ class Chunks:
             yield self._chunk([self._choice(delta, said, None)])
         if delta.finish:
             yield self._chunk([self._choice(delta, {}, delta.finish)])
+
+    def _text_chunk(self, delta: Delta) -> dict[str, Any]:
+        told = (delta.logprobs or {}).get("content")
+        at = self._offsets.get(delta.choice, 0)
+        self._offsets[delta.choice] = at + len(delta.text)
+        return _text_choice(delta.choice, delta.text, _text_logprobs(told, at) if told else None, delta.finish)
 
     def _choice(self, delta: Delta, said: dict[str, Any], finish: str | None) -> dict[str, Any]:
         return {"index": delta.choice, "delta": said, "logprobs": delta.logprobs, "finish_reason": finish}
@@ -125,6 +132,17 @@ class Chunks:
 
 def _text_choice(index: int, text: str, logprobs: Mapping[str, Any] | None, finish: str | None) -> dict[str, Any]:
     return {"text": text, "index": index, "logprobs": logprobs, "finish_reason": finish}
+
+
+def _text_logprobs(told: Sequence[Mapping[str, Any]], offset: int) -> dict[str, Any]:
+    """As completions have them, in lists side by side; the first token begins at the character `offset`."""
+    tokens = [token["token"] for token in told]
+    return {
+        "tokens": tokens,
+        "token_logprobs": [token["logprob"] for token in told],
+        "top_logprobs": [{top["token"]: top["logprob"] for top in token["top_logprobs"]} for token in told],
+        "text_offset": list(accumulate(map(len, tokens[:-1]), initial=offset)),
+    }
 
 
 def _call(piece: CallPiece, arguments: str) -> dict[str, Any]:

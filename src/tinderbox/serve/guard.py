@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tinderbox.errors import NotAllowed, TinderboxError, TooLarge, Unavailable
+from tinderbox.errors import BadRequest, NotAllowed, TinderboxError, TooLarge, Unavailable
 from tinderbox.serve.kept_files import LARGEST
 from tinderbox.serve.shapes import error_response
 from tinderbox.units import MB, Bytes
@@ -18,6 +19,7 @@ from tinderbox.units import MB, Bytes
 LARGEST_BODY = 32 * MB
 LARGEST_FORM = LARGEST + MB  # a form with a file, which is written down as it comes
 MOST_AT_ONCE = 1024  # requests that are being answered or wait for it
+_MORE_THAN_A_HOST = re.compile(r"[@/?#\\\s]")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -74,6 +76,9 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         headers = dict(scope["headers"])
+        names = [name for name, _ in scope["headers"] if name in (b"host", b"origin")]
+        if len(names) > len(set(names)):
+            raise BadRequest("Host or Origin came twice.", "Send each once.")
         host = headers.get(b"host", b"").decode("latin-1")
         origin = headers.get(b"origin", b"").decode("latin-1")
         if int(headers.get(b"content-length", b"0") or 0) > (most := largest_body(scope)):
@@ -95,7 +100,9 @@ class Guard:
 
 
 def host_name(host: str) -> str:
-    """`[::1]:8910` as `::1`, `localhost:8910` as `localhost`; empty where it cannot be read."""
+    """`[::1]:8910` as `::1`, `localhost:8910` as `localhost`; empty where it cannot be read, or is more than a host."""
+    if _MORE_THAN_A_HOST.search(host):
+        return ""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sized
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
@@ -155,7 +156,9 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRo
 
     @router.get("/models")
     def models() -> dict[str, Any]:
-        return {"object": "list", "data": [_model(stored) for stored in store.models()]}
+        data = [_model(stored) for stored in store.models()]
+        ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": None, "last_id": None}
+        return {"object": "list", "data": data, **ends, "has_more": False}
 
     @router.get("/models/{name:path}")
     def model(name: Annotated[str, Path(description="A model's name in the store.")]) -> dict[str, Any]:
@@ -170,7 +173,7 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRo
     @router.post("/completions", response_class=Response)
     async def completions(body: CompletionRequest, request: Request) -> Response:
         texts = _count(body.prompt)
-        if body.json_schema is None and (body.n or 1) * texts == 1:
+        if body.json_schema is None and body.logprobs is None and (body.n or 1) * texts == 1:
             return Relay(pool, body.model, _TEXT, await request.body(), error_event, heard)
         asked = await request.json()
         prepared = await make_ready(asked, pool, store)
@@ -247,5 +250,8 @@ def error_event(error: TinderboxError) -> bytes:
 
 
 def _model(stored: Stored) -> dict[str, Any]:
+    """In OpenAI's words, and beside them in Anthropic's, whose clients ask at the same place."""
     created = int(stored.added.timestamp()) if stored.added else int(time.time())
-    return {"id": stored.name, "object": "model", "created": created, "owned_by": "tinderbox"}
+    openai = {"id": stored.name, "object": "model", "created": created, "owned_by": "tinderbox"}
+    at = datetime.fromtimestamp(created, UTC).isoformat().replace("+00:00", "Z")
+    return openai | {"type": "model", "display_name": stored.name, "created_at": at}

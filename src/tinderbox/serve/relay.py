@@ -27,6 +27,8 @@ _MOURNING = 2.0  # seconds until the pool knows that an engine has ended
 _LONGEST_TOKEN = 64  # bytes; no text is read in fewer tokens than that
 _TOTAL = re.compile(rb'"total_tokens":\s*(\d{1,12})')
 _TOO_LARGE = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)")
+_FIELD = re.compile(r"Field '([^']+)': ")
+_ASKERS_FAULT = ("Failed to parse messages", "Failed to parse tools", "Unknown reasoning format")  # told as 500
 Heard = Callable[[Timings], None]
 _STREAM_HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 
@@ -136,7 +138,7 @@ class Relay(Response):
             if not reply.content_type.startswith("text/event-stream"):
                 whole = b"".join([piece async for piece in reply.body])
                 if reply.status >= 400:
-                    raise _as_error(reply.status, whole)
+                    raise refusal_of(reply.status, whole)
                 sent.hear(whole)
                 await sent.whole(reply.content_type, whole, reply.status)
             elif self._translation:
@@ -172,7 +174,7 @@ def _read(deltas: Deltas, piece: bytes) -> list[Delta]:
     try:
         return list(deltas.read(piece))
     except StreamFailed as failure:
-        raise _as_error(500, json.dumps(failure.event).encode()) from failure
+        raise refusal_of(500, json.dumps(failure.event).encode()) from failure
 
 
 class _Sent:
@@ -255,7 +257,7 @@ async def _ask_once(pool: Pool, model: str, path: str, body: bytes) -> dict[str,
         finally:
             reply.close()
     if reply.status >= 400:
-        raise _as_error(reply.status, whole)
+        raise refusal_of(reply.status, whole)
     answer: dict[str, Any] = json.loads(whole)
     return answer
 
@@ -322,7 +324,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def _as_error(status: int, body: bytes) -> TinderboxError:
+def refusal_of(status: int, body: bytes) -> TinderboxError:
     """The engine's complaint in our tree: what the client did wrong stays the client's to mend."""
     try:
         error: dict[str, Any] = json.loads(body)["error"]
@@ -341,6 +343,7 @@ def _as_error(status: int, body: bytes) -> TinderboxError:
         return PromptTooLong(what, "Cut it into shorter ones.", field="input", holds=int(found[2]))
     if status in {503, 429}:
         return Unavailable(message)
-    if status < 500 or status == 501 or "not supported" in message:
-        return BadRequest(message)
+    if status < 500 or status == 501 or "not supported" in message or message.startswith(_ASKERS_FAULT):
+        named = _FIELD.match(message)
+        return BadRequest(message, field=named[1] if named else None)
     return EngineFailed(message)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,8 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from tinderbox.engines.pool import Pool
-from tinderbox.errors import DownloadFailed, NotFound
+from tinderbox.errors import NotFound
+from tinderbox.models.download import pull as fetch_model
 from tinderbox.models.store import Store
 from tinderbox.serve.box import pulling, remove_model
 from tinderbox.serve.caller import caller_of
@@ -153,16 +154,10 @@ def _model_routes(pool: Pool, store: Store, drain: float) -> APIRouter:
         if body.stream is not False:
             lines = (json.dumps(_progress(line)) + "\n" async for line in pulling(store, name))
             return StreamingResponse(lines, media_type="application/x-ndjson")
-        return JSONResponse(_progress(await _last(pulling(store, name))))
+        await asyncio.to_thread(fetch_model, store, name)
+        return JSONResponse({"status": "success"})
 
     return router
-
-
-async def _last(lines: AsyncIterator[dict[str, Any]]) -> dict[str, Any]:
-    *_, last = [line async for line in lines]
-    if last["status"] == "failed":
-        raise DownloadFailed(last["error"]["message"], last["error"]["remedy"])
-    return last
 
 
 def _progress(line: dict[str, Any]) -> dict[str, Any]:
