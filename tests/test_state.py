@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,49 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(TinderboxError, match=r"state\.db cannot be used"), opened(tmp_path):
         pass
+
+
+NO_ROOM = """
+import resource, sys
+from pathlib import Path
+from tinderbox.errors import TinderboxError
+from tinderbox.state import opened
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    with opened(Path(sys.argv[1])) as db:
+        print(db.execute("SELECT count(*) FROM models").fetchone()[0])
+except TinderboxError as error:
+    print(error.remedy)
+"""
+
+
+def read_without_room(home: Path) -> str:
+    """What a process says that may read the state of `home`, and write no file at all, as on a full disk."""
+    command = [sys.executable, "-c", NO_ROOM, str(home)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_while_it_is_held_open_it_is_read_on_a_full_disk(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        found = read_without_room(tmp_path)
+
+    assert found == "0"
+
+
+def test_a_full_disk_is_not_taken_for_a_broken_state(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        pass
+    (tmp_path / "state.db.before-2").touch()
+
+    assert read_without_room(tmp_path) == "Look at the folder's rights and room."
+
+
+def test_a_new_state_has_nothing_to_back_up(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        pass
+
+    assert not list(tmp_path.glob("state.db.before-*"))
 
 
 def write_and_fail(db: sqlite3.Connection) -> None:

@@ -40,6 +40,7 @@ from tinderbox.plan.footprint import footprint
 from tinderbox.plan.plan import backend_of
 from tinderbox.plan.settings import usual_ubatch
 from tinderbox.planning import this_machine
+from tinderbox.state import opened
 from tinderbox.units import Bytes
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         _listen(config) as listener,
         grounds() if config.control_groups else nullcontext(WATCHED) as held,
         own_key(config.home) as own,
+        opened(config.home),  # while it is held open, what is stored can be read even where the disk is full
     ):
         store = Store(config.home)
         minutes = Minutes(config.home)

@@ -52,6 +52,8 @@ def _prepare(db: sqlite3.Connection, database: Path, migrations: Path) -> None:
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
         _migrate(db, database, migrations)
+    except sqlite3.OperationalError:  # the folder's, not the content's: a full disk, rights, another's long write
+        raise
     except sqlite3.DatabaseError as error:
         raise TinderboxError(f"{database} cannot be used: {error}.", _remedy(database)) from error
 
@@ -69,16 +71,15 @@ def _migrate(db: sqlite3.Connection, database: Path, migrations: Path) -> None:
                 "Update Tinderbox, or point TINDERBOX_HOME at another folder.",
             )
         for step in steps[version:]:
-            _back_up(database, before=_number(step))
+            if version:
+                _back_up(database, before=_number(step))
             for statement in _statements(step.read_text()):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {_number(step)}")
 
 
 def _back_up(database: Path, before: int) -> None:
-    """The state as it was, beside it. A first migration has nothing to lose."""
-    if before == 1:
-        return
+    """The state as it was, beside it."""
     target = database.with_name(f"state.db.before-{before}")
     unfinished = target.with_suffix(".part")
     unfinished.unlink(missing_ok=True)

@@ -51,6 +51,20 @@ async def test_a_closed_engine_leaves_neither_process_nor_socket(starter: Path, 
     assert [file.name for file in tmp_path.iterdir()] == ["log"]
 
 
+async def test_an_engine_whose_log_has_no_room_answers_and_ends_all_the_same(starter: Path, tmp_path: Path) -> None:
+    loaded = LlamaCpp(settings(starter), tmp_path, Path("/dev/full"))
+    await loaded.load()
+
+    reply = await loaded.reply("/v1/chat/completions", HELLO)
+    answer = json.loads(b"".join([piece async for piece in reply.body]))
+    pid = loaded.pid
+    await loaded.close()
+
+    assert answer["usage"]["completion_tokens"] == 4
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+
+
 async def test_an_engine_that_is_killed_is_known_to_have_ended(starter: Path, tmp_path: Path) -> None:
     async with engine(starter, tmp_path) as loaded:
         assert loaded.pid is not None

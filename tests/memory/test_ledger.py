@@ -335,6 +335,16 @@ def test_what_other_programs_keep_out_waits_for_them() -> None:
     assert told(ledger, Measured({}, others=1 * GB))[1] == [Grant("chat", 6 * GB)]
 
 
+def test_a_wait_names_all_that_holds_the_memory() -> None:
+    ledger = book(10, model("idle", 4), model("kept", 3, pinned=True), job("run 1", 2))
+
+    _, instructions = told(ledger, wanted_by_job("run 2", 5))
+
+    assert instructions[0].reason == (
+        "1.0 GB of 10.0 GB is free; at work: run 1 (2.0 GB); pinned: kept (3.0 GB); idle: idle (4.0 GB)"
+    )
+
+
 # Jobs.
 
 

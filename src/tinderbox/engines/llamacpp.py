@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -261,14 +262,15 @@ class LlamaCpp:
         return await process.stdout.readline()
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
-        """Keep the child's words: the last lines for an error, all of them in a log that starts anew with each load."""
+        """Keep the child's words: the last lines for an error, all of them in a log that starts anew with each load
+        (on a full disk, what it takes of them). They are read to the end: a child stands still where nobody does."""
         assert process.stderr is not None  # noqa: S101  (asked for as a pipe)
-        with self._log.open("wb") as log:
+        with self._log.open("wb", buffering=0) as log:
             while line := await process.stderr.readline():
                 if _PROMPTS in line:
                     continue  # words of people's: no log's
-                log.write(line)
-                log.flush()
+                with suppress(OSError):
+                    log.write(line)
                 self._words.append(line.decode(errors="replace").rstrip())
 
     def _forget_socket(self) -> None:
