@@ -12,6 +12,10 @@ from tinderbox.models.store import Store
 CACHE = Path(__file__).parents[1] / ".cache" / "tinderbox-tests"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sealed", action="store_true", help="run the journeys where there is loopback and no route")
+
+
 @pytest.fixture(scope="session")
 def starter() -> Path:
     """The GGUF file of smollm2:135m (98 MB), pulled as a person would."""

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,12 +39,22 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file elsewhere. An unknown size or checksum is None."""
+    """A file elsewhere. An unknown size or checksum is None.
+
+    Raises DownloadFailed where the checksum is none: it becomes a name on the disk, and a server said it.
+    """
 
     url: str
     size: Bytes | None = None
     sha256: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", str(self.sha256)):
+            raise DownloadFailed(
+                f"The checksum given for {self.url} is no SHA-256: {str(self.sha256)[:80]!r}.",
+                "Take the model from another source.",
+            )
 
     @property
     def key(self) -> str:

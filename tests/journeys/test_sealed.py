@@ -1,0 +1,181 @@
+"""Nothing leaves the machine: a real box without any route, and every call by which one could be used."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from tests.agents.yard import make_yard, needs_sandbox
+from tests.journeys.running import PATIENCE, STARTER, Running, environment, furnish, is_alive, running
+from tests.journeys.sealed import leaving, needs_strace, strace, without_a_route
+from tests.journeys.test_jobs import job
+from tests.journeys.test_survival import comes_true
+
+pytestmark = pytest.mark.slow
+QUESTION = (
+    "run",
+    STARTER,
+    "What is the capital of France? Answer in one word.",
+    "--temperature",
+    "0",
+    "--max-tokens",
+    "20",
+)
+
+
+@pytest.fixture(scope="module")
+def sealed(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A box, and this module's own requests, in a network that has loopback and no route."""
+    home = furnish(tmp_path_factory.mktemp("home"), starter)
+    with without_a_route(), running(home) as box:
+        yield box
+
+
+def test_there_is_no_way_out_of_where_the_box_runs(sealed: Running) -> None:
+    with pytest.raises(OSError, match="unreachable"):
+        socket.create_connection(("1.1.1.1", 443), timeout=1)
+
+    assert Path(f"/proc/{sealed.pid}/net/route").read_text().count("\n") == 1  # the heading
+    assert Path(f"/proc/{sealed.pid}/ns/net").readlink() == Path("/proc/thread-self/ns/net").readlink()
+
+
+def test_without_a_route_it_chats(sealed: Running) -> None:
+    answer = sealed.command(*QUESTION)
+
+    assert (answer.returncode, "Paris" in answer.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/api/generate"])
+def test_without_a_route_it_speaks_the_other_languages(sealed: Running, path: str) -> None:
+    said = [{"role": "user", "content": "Say hello."}]
+    body = {"model": STARTER, "messages": said, "prompt": "Say", "max_tokens": 4, "options": {"num_predict": 4}}
+    both = {"/v1/messages": ("model", "messages", "max_tokens"), "/api/generate": ("model", "prompt", "options")}
+
+    answer = httpx2.post(sealed.address + path, json={key: body[key] for key in both[path]}, timeout=PATIENCE)
+
+    assert answer.status_code == 200, answer.text
+
+
+def test_without_a_route_it_embeds(sealed: Running) -> None:
+    body = {"model": STARTER, "input": ["a sealed room"]}
+
+    answer = httpx2.post(f"{sealed.address}/v1/embeddings", json=body, timeout=PATIENCE)
+
+    assert len(answer.json()["data"][0]["embedding"]) == 576
+
+
+def test_without_a_route_it_plans(sealed: Running) -> None:
+    for_another = sealed.command("plan", "gpt-oss-120b", "--box", "dgx-spark", "--json")
+    for_this = sealed.command("plan", STARTER)
+
+    assert (for_another.returncode, for_this.returncode) == (0, 0), for_another.stderr + for_this.stderr
+
+
+def test_without_a_route_it_quantises(sealed: Running) -> None:
+    assert quantises(sealed)
+
+
+def quantises(box: Running) -> bool:
+    """Whether a job comes to its end; it takes the processor only while nobody else wants it."""
+    begun = box.command("quantise", STARTER, "q8_0", "--requantise", "--json")
+    number = json.loads(begun.stdout)["number"]
+    return comes_true(lambda: job(box, number)["state"] == "done", seconds=3 * PATIENCE)
+
+
+@needs_sandbox
+def test_without_a_route_code_of_agents_runs(sealed: Running, tmp_path: Path) -> None:
+    assert make_yard(tmp_path).run("print(6 * 7)").stdout == b"42\n"
+
+
+def test_without_a_route_the_page_is_whole(sealed: Running) -> None:
+    page = httpx2.get(sealed.address).text
+    named = re.findall(r'(?:src|href)="(/?static/[^"]+)"', page)
+
+    assert len(named) > 1
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
+    assert {httpx2.get(f"{sealed.address}/{file.lstrip('/')}").status_code for file in named} == {200}
+
+
+def test_without_a_route_the_doctor_finds_nothing_wrong(sealed: Running) -> None:
+    found = json.loads(sealed.command("doctor", "--json").stdout)
+
+    assert [finding for finding in found if finding["verdict"] == "bad"] == []
+
+
+def test_what_was_asked_for_and_cannot_be_fetched_is_told_in_a_line(sealed: Running) -> None:
+    refused = sealed.command("pull", "https://example.org/tiny.gguf")
+
+    assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+    assert "example.org" in refused.stderr
+
+
+def test_no_socket_of_the_box_faces_anything_but_loopback(sealed: Running) -> None:
+    """In a network of the box's own nothing else lives, so these are the sockets of all its processes."""
+    sealed.command(*QUESTION)
+
+    sockets = psutil.net_connections("inet")
+    ends = {end.ip for found in sockets for end in (found.laddr, found.raddr) if end}
+    assert ends <= {"127.0.0.1", "::1"}
+    assert "127.0.0.1" in ends
+
+
+def test_without_a_route_it_stops_and_leaves_nothing(starter: Path, tmp_path: Path) -> None:
+    with without_a_route(), running(furnish(tmp_path, starter)) as box:
+        box.command(*QUESTION)
+        stopped = box.command("down")
+
+    assert stopped.returncode == 0
+    assert comes_true(lambda: not is_alive(box.pid))
+
+
+@needs_strace
+def test_no_call_of_the_box_or_its_children_leaves_loopback(starter: Path, tmp_path: Path) -> None:
+    """Where the way out is open: what would be tried is seen, and nothing is."""
+    home, log = furnish(tmp_path / "home", starter), tmp_path / "calls"
+    words = strace(log, sys.executable, "-m", "tinderbox", "up", "--port", "0")
+    traced = subprocess.Popen(words, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert comes_true((home / "box.json").exists, seconds=PATIENCE)
+    written = json.loads((home / "box.json").read_text())
+    box = Running(home, written["address"], written["pid"])
+
+    try:
+        answer, quantised = box.command(*QUESTION), quantises(box)
+    finally:
+        box.command("down")
+        traced.wait(PATIENCE)
+
+    assert (answer.returncode, quantised) == (0, True), answer.stderr
+    assert leaving(log) == []
+    assert "AF_UNIX" in log.read_text()  # the box speaks to its children
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    "words", [("ls",), ("doctor",), ("plan", STARTER), ("ps",)], ids=["ls", "doctor", "plan", "ps"]
+)
+def test_no_call_of_the_command_line_leaves_loopback(box: Running, words: tuple[str, ...], tmp_path: Path) -> None:
+    traced = strace(tmp_path / "calls", sys.executable, "-m", "tinderbox", *words)
+
+    done = subprocess.run(traced, env=environment(box.home), capture_output=True, timeout=PATIENCE, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert leaving(tmp_path / "calls") == []
+
+
+@needs_strace
+@pytest.mark.parametrize("there", ["192.0.2.1", "2001:db8::1"])
+def test_a_call_that_leaves_would_be_seen(there: str, tmp_path: Path) -> None:
+    """A datagram socket that is connected sends nothing; the addresses are those of examples (RFC 5737, 3849)."""
+    family = "AF_INET6" if ":" in there else "AF_INET"
+    program = f"import socket; socket.socket(socket.{family}, socket.SOCK_DGRAM).connect_ex(('{there}', 9))"
+
+    subprocess.run(strace(tmp_path / "calls", sys.executable, "-c", program), check=True, timeout=PATIENCE)
+
+    assert [there in call for call in leaving(tmp_path / "calls")] == [True]
