@@ -19,15 +19,8 @@ from tests.journeys.test_jobs import job
 from tests.journeys.test_survival import comes_true
 
 pytestmark = pytest.mark.slow
-QUESTION = (
-    "run",
-    STARTER,
-    "What is the capital of France? Answer in one word.",
-    "--temperature",
-    "0",
-    "--max-tokens",
-    "20",
-)
+WORDS = "What is the capital of France? Answer in one word."
+QUESTION = ("run", STARTER, WORDS, "--temperature", "0", "--max-tokens", "20")
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +45,16 @@ def test_without_a_route_it_chats(sealed: Running) -> None:
     assert (answer.returncode, "Paris" in answer.stdout) == (0, True)
 
 
-@pytest.mark.parametrize("path", ["/v1/messages", "/api/generate"])
-def test_without_a_route_it_speaks_the_other_languages(sealed: Running, path: str) -> None:
-    said = [{"role": "user", "content": "Say hello."}]
-    body = {"model": STARTER, "messages": said, "prompt": "Say", "max_tokens": 4, "options": {"num_predict": 4}}
-    both = {"/v1/messages": ("model", "messages", "max_tokens"), "/api/generate": ("model", "prompt", "options")}
-
-    answer = httpx2.post(sealed.address + path, json={key: body[key] for key in both[path]}, timeout=PATIENCE)
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/messages", {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4}),
+        ("/v1/responses", {"input": "Say hello.", "max_output_tokens": 16}),
+        ("/api/generate", {"prompt": "Say", "options": {"num_predict": 4}}),
+    ],
+)
+def test_without_a_route_it_speaks_the_other_languages(sealed: Running, path: str, body: dict[str, object]) -> None:
+    answer = httpx2.post(sealed.address + path, json={"model": STARTER} | body, timeout=PATIENCE)
 
     assert answer.status_code == 200, answer.text
 
