@@ -90,7 +90,8 @@ class Echo:
         yield b"data: [DONE]\n\n"
 
     async def _choice(self, words: list[str], request: dict[str, Any], choice: int) -> AsyncIterator[bytes]:
-        prompt, limit = _count(request), request.get("max_tokens", len(words))
+        prompt, wanted = _count(request), request.get("max_tokens")
+        limit = len(words) if wanted is None or wanted < 0 else wanted
         for count, delta in enumerate(_said(words)[:limit]):
             if words[count : count + 2] == ["please", "crash"]:
                 self._ended.set()
