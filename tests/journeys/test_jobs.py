@@ -16,6 +16,9 @@ pytestmark = pytest.mark.slow
 SLOW = ("quantise", STARTER, "iq3_s", "--requantise", "--json")  # half a minute of work
 
 
+CAPITAL = "What is the capital of France? Answer in one word."
+
+
 @pytest.fixture
 def own_box(starter: Path, tmp_path: Path) -> Iterator[Running]:
     """A box that the test may break."""
@@ -38,8 +41,7 @@ def test_a_quantised_model_answers(own_box: Running, kind: str) -> None:
     made = own_box.command("quantise", STARTER, kind, "--requantise", "--wait", "--json")
     name = json.loads(made.stdout)["result"]["model"]
 
-    question = "What is the capital of France? Answer in one word."
-    answer = own_box.command("run", name, question, "--temperature", "0", "--max-tokens", "20")
+    answer = own_box.command("run", name, CAPITAL, "--temperature", "0", "--max-tokens", "20")
 
     assert name == f"{STARTER}-{kind}"
     assert "Paris" in answer.stdout
@@ -78,11 +80,11 @@ def test_a_job_gives_way_to_a_person_and_goes_on_when_there_is_room(starter: Pat
         number = json.loads(box.command(*SLOW).stdout)["number"]
         assert comes_true(lambda: is_at_work(box, number), seconds=30)
 
-        answer = box.command("run", STARTER, "What is the capital of France? Answer in one word.", "--max-tokens", "20")
+        answer = box.command("run", STARTER, CAPITAL, "--max-tokens", "20", "--temperature", "0")
         during = job(box, number)
         box.command("stop", STARTER)
 
-        assert "Paris" in answer.stdout
+        assert "Paris" in answer.stdout, answer.stderr
         assert (during["state"], "waits for" in during["message"]) == ("yielded", True)
         assert comes_true(lambda: job(box, number)["state"] == "running")
         assert job(box, number)["kept"]["tensors"] >= during["kept"]["tensors"]

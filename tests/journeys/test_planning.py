@@ -57,6 +57,7 @@ def test_an_answer_teaches(starter: Path, tmp_path: Path) -> None:
 def test_what_a_model_holds_is_what_was_predicted(box: Running, starter: Path) -> None:
     settings = Settings(STARTER, starter, context=1024, parallel=2, threads=2)
 
+    box.command("stop", STARTER)  # it may have grown since it was loaded
     box.command("run", STARTER, "Say hello.", "--max-tokens", "4")
 
     lease = json.loads(box.command("ps", "--json").stdout)["leases"][0]
