@@ -102,3 +102,24 @@ async def test_a_turn_that_fails_is_given_back() -> None:
 
     async with turns.take("b"):
         pass
+
+
+def test_who_leaves_as_a_turn_ends_takes_none_with_them() -> None:
+    async def all_go_away_at_once() -> None:
+        turns, ended = Turns(1), asyncio.Event()
+
+        async def ask() -> None:
+            async with turns.take("a"):
+                await ended.wait()
+
+        asked = [asyncio.create_task(ask()) for _ in range(3)]
+        await asyncio.sleep(0)
+        for task in asked:
+            task.cancel()
+        gone = await asyncio.gather(*asked, return_exceptions=True)
+
+        assert [type(error) for error in gone] == [asyncio.CancelledError] * 3
+        ended.set()
+        await asyncio.wait_for(ask(), 5)
+
+    asyncio.run(all_go_away_at_once())

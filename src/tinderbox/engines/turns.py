@@ -56,16 +56,19 @@ class Turns:
         self._running[owner] -= 1
         if not self._running[owner]:
             del self._running[owner]
-        if not self._waiting:
-            self._served = {name: self._served[name] for name in self._running}
-            return
-        following = min(self._waiting, key=lambda name: (self._running[name], self._served.get(name, 0)))
-        turn = self._waiting[following][0]
-        self._forget(following, turn)
-        self._begin(following)
-        turn.set_result(None)
+        while self._waiting:
+            following = min(self._waiting, key=lambda name: (self._running[name], self._served.get(name, 0)))
+            turn = self._waiting[following][0]
+            self._forget(following, turn)
+            if not turn.done():  # else its asker is going away, and has not yet been told so
+                self._begin(following)
+                turn.set_result(None)
+                return
+        self._served = {name: self._served[name] for name in self._running}
 
     def _forget(self, owner: str, turn: asyncio.Future[None]) -> None:
-        self._waiting[owner].remove(turn)
-        if not self._waiting[owner]:
-            del self._waiting[owner]
+        waiting = self._waiting.get(owner, deque())
+        if turn in waiting:
+            waiting.remove(turn)
+            if not waiting:
+                del self._waiting[owner]
