@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tinderbox.errors import Conflict, TinderboxError
-from tinderbox.state import MIGRATIONS, opened, writing
+from tinderbox.errors import Conflict, NotFound, TinderboxError
+from tinderbox.models.store import Store
+from tinderbox.state import MIGRATIONS, backups, opened, restore, writing
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NEWEST = len(list(MIGRATIONS.glob("*.sql")))
 
 
 def migrations(folder: Path, *scripts: str) -> Path:
@@ -132,3 +138,77 @@ def test_the_steps_that_ship_are_numbered_one_by_one() -> None:
     numbers = sorted(int(step.name.partition("_")[0]) for step in MIGRATIONS.glob("*.sql"))
 
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def earlier_state(home: Path, number: int) -> None:
+    """A state as the release wrote it that knew the first `number` steps, with a model in it."""
+    steps = home / f"steps-{number}"
+    steps.mkdir()
+    for step in sorted(MIGRATIONS.glob("*.sql"))[:number]:
+        shutil.copy(step, steps)
+    with opened(home, steps) as db:
+        db.execute("INSERT INTO models VALUES ('old:1b', 'MIT', 'file:old.gguf', '2025-01-01T00:00:00+00:00')")
+        db.execute("INSERT INTO model_files VALUES ('old:1b', 0, 'old.gguf', ?, 7)", ["ab" * 32])
+
+
+@pytest.mark.parametrize("number", range(1, NEWEST))
+def test_the_state_of_every_earlier_schema_is_brought_up_to_date(tmp_path: Path, number: int) -> None:
+    earlier_state(tmp_path, number)
+
+    (model,) = Store(tmp_path).models()
+
+    assert (model.name, model.licence, model.size, model.sha256) == ("old:1b", "MIT", 7, "ab" * 32)
+    assert backups(tmp_path) == [number + 1]
+
+
+@pytest.mark.parametrize("number", range(2, NEWEST))
+def test_what_was_measured_outlives_the_updates(tmp_path: Path, number: int) -> None:
+    earlier_state(tmp_path, number)
+    with sqlite3.connect(tmp_path / "state.db") as db:
+        db.execute("INSERT INTO loads VALUES ('old:1b', 'llama.cpp', 8192, 4, 100, 110)")
+    db.close()
+
+    with opened(tmp_path) as today:
+        assert today.execute("SELECT model, predicted, measured FROM loads").fetchall() == [("old:1b", 100, 110)]
+
+
+def test_a_rollback_brings_back_what_was_and_keeps_what_is(tmp_path: Path) -> None:
+    earlier_state(tmp_path, 3)
+    with opened(tmp_path) as db:
+        db.execute("DELETE FROM models")
+
+    aside = restore(tmp_path, 4, NOON)
+
+    with opened(tmp_path, tmp_path / "steps-3") as before:  # the release of then opens it
+        assert before.execute("SELECT name FROM models").fetchall() == [("old:1b",)]
+    with sqlite3.connect(aside) as after:
+        assert after.execute("SELECT count(*) FROM models").fetchone() == (0,)
+        assert after.execute("PRAGMA user_version").fetchone() == (NEWEST,)
+    after.close()
+
+
+def test_a_state_that_is_broken_can_be_rolled_back(tmp_path: Path) -> None:
+    earlier_state(tmp_path, NEWEST - 1)
+    with opened(tmp_path):
+        pass
+    (tmp_path / "state.db").write_bytes(b"no database at all, but long enough to be looked at " * 40)
+    with pytest.raises(TinderboxError) as broken, opened(tmp_path):
+        pass
+
+    restore(tmp_path, NEWEST, NOON)
+
+    assert broken.value.remedy.endswith(f"tinderbox doctor --restore-state {NEWEST}")
+    assert [model.name for model in Store(tmp_path).models()] == ["old:1b"]
+
+
+def test_a_backup_that_is_missing_or_broken_changes_nothing(tmp_path: Path) -> None:
+    earlier_state(tmp_path, 3)
+    (tmp_path / "state.db.before-3").write_bytes(b"no database at all, but long enough to be looked at " * 40)
+
+    with pytest.raises(NotFound, match="before-9") as missing:
+        restore(tmp_path, 9, NOON)
+    with pytest.raises(TinderboxError, match="before-3 cannot be used"):
+        restore(tmp_path, 3, NOON)
+
+    assert missing.value.remedy == "Backups from before an update: 3."
+    assert [model.name for model in Store(tmp_path).models()] == ["old:1b"]

@@ -69,6 +69,12 @@ class Config:
         """Whether anybody but this machine can speak to the box."""
         return self.behind_proxy or not self.is_loopback
 
+    @property
+    def given(self) -> str:
+        """Every setting that somebody set, in words."""
+        values = ((key, getattr(self, key)) for key, _ in self.origins)
+        return ", ".join(f"{key} = {' '.join(value) if isinstance(value, tuple) else value}" for key, value in values)
+
     def origin(self, key: str) -> Origin:
         return dict(self.origins).get(key, "default")
 

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinderbox.audit import HERE, Audit, deed
 from tinderbox.config import Config
 from tinderbox.engines.caches import FOLDER, Caches, contents_of
 from tinderbox.engines.engine import Settings
@@ -159,7 +160,7 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
     """
     check_reach(config)
     with (
-        _home_lock(config.home),
+        home_lock(config.home),
         _sockets() as sockets,
         _listen(config) as listener,
         grounds() if config.control_groups else nullcontext(WATCHED) as held,
@@ -167,7 +168,7 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         opened(config.home),  # while it is held open, what is stored can be read even where the disk is full
     ):
         store = Store(config.home)
-        minutes = Minutes(config.home)
+        minutes, audit = Minutes(config.home), Audit(config.home)
         governor = make_governor(config, minutes.take)
         pool = make_pool(config, store, sockets, governor, held)
         lessons = Lessons(config.home, pool, store)
@@ -181,8 +182,9 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         ]
         try:
             first = asyncio.create_task(_load_first(pool, load_first, stopping))
-            server = partial(_make_server, config, own, pool, lessons, health, runner, stopping)
+            server = partial(_make_server, config, own, pool, lessons, health, runner, stopping, audit)
             runner.start()
+            audit.take(deed(HERE, "box started", config.given))
             await _serve(config, own, server, listener, stopping, ready)
             await first
         finally:
@@ -192,6 +194,8 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
             await pool.close()
             await lessons.end()
             await minutes.end()
+            audit.take(deed(HERE, "box stopped", ""))
+            await audit.write()
 
 
 async def _drain(pool: Pool, stopping: asyncio.Event, patience: float) -> None:
@@ -245,7 +249,14 @@ async def _serve(
 
 
 def _make_server(
-    config: Config, own: str, pool: Pool, lessons: Lessons, health: Health, runner: Runner, stopping: asyncio.Event
+    config: Config,
+    own: str,
+    pool: Pool,
+    lessons: Lessons,
+    health: Health,
+    runner: Runner,
+    stopping: asyncio.Event,
+    audit: Audit,
 ) -> tuple[uvicorn.Server, Keyring]:
     from tinderbox.serve.access import make_access
     from tinderbox.serve.app import make_app
@@ -265,6 +276,7 @@ def _make_server(
         access=access,
         jobs=runner,
         traces=open_traces(config.traces) if config.traces else None,
+        audit=audit,
     )
     raise_file_limit()
     return make_server(app, config), access.ring
@@ -310,7 +322,7 @@ def _write(path: Path, value: object) -> None:
 
 
 @contextmanager
-def _home_lock(home: Path) -> Iterator[None]:
+def home_lock(home: Path) -> Iterator[None]:
     """One box a home: the lock is the kernel's, so it is gone with the process, however that ended."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (home / "box.lock").open("a+") as file:

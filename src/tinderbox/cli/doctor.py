@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,10 +37,17 @@ class Finding:
 
 
 @click.command(epilog="Example: tinderbox doctor --json")
+@click.option("--restore-state", type=int, metavar="N", help="Put the state back as it was before its update N.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(as_json: bool) -> None:
-    """Look for what is wrong with this machine or install, and say the remedy. Exit status 1 if anything is bad."""
+def doctor(restore_state: int | None, as_json: bool) -> None:
+    """Look for what is wrong with this machine or install, and say the remedy. Exit status 1 if anything is bad.
+
+    With --restore-state nothing is looked for: the state is put back, with the box stopped, and the present one kept.
+    """
     config = read_config()
+    if restore_state is not None:
+        restore(config.home, restore_state, as_json=as_json)
+        return
     findings = [finding for check in CHECKS for finding in check(config)]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings]))
@@ -50,6 +58,23 @@ def doctor(as_json: bool) -> None:
                 click.echo(f"\n{finding.what}: {finding.remedy}")
     if any(finding.verdict == "bad" for finding in findings):
         sys.exit(1)
+
+
+def restore(home: Path, number: int, *, as_json: bool) -> None:
+    """The lock keeps a box from starting meanwhile. It is noted in the state that goes aside: to write into the other
+    would update it again."""
+    from datetime import UTC, datetime
+
+    from tinderbox import state
+    from tinderbox.audit import HERE, deed, keep_deeds
+    from tinderbox.daemon import home_lock
+
+    with home_lock(home):
+        with suppress(TinderboxError):  # a state that is broken is why it is replaced
+            keep_deeds(home, [deed(HERE, "state replaced", f"by that of before update {number}", "begun")])
+        aside = state.restore(home, number, datetime.now(UTC))
+    told = f"The state is as it was before update {number}. What was there until now lies at {aside}."
+    click.echo(json.dumps({"restored": number, "replaced": str(aside)}) if as_json else told)
 
 
 def check_python(config: Config) -> Iterator[Finding]:

@@ -37,12 +37,14 @@ def key() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the key as JSON.")
 def create(name: str, scopes: tuple[str, ...], expires: str | None, as_json: bool, **limits: int | None) -> None:
     """Make a key called NAME. It is shown this once: only a hash of it is kept."""
+    from tinderbox.audit import noting_here
     from tinderbox.keys import Limits, add_key, make_key, read_duration
 
     wanted = [word.strip() for word in ",".join(scopes).split(",") if word.strip()]
     lasts = read_duration(expires) if expires else None
     made, text = make_key(name, wanted, Limits(**limits), lasts=lasts)
-    add_key(home_folder(), made)
+    with noting_here(home_folder(), "key created", f"{name} ({','.join(sorted(made.scopes))})"):
+        add_key(home_folder(), made)
     if as_json:
         click.echo(json.dumps(made.as_json(datetime.now(UTC)) | {"key": text}))
     else:
@@ -73,9 +75,11 @@ def list_keys(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def revoke(name: str, forget: bool, as_json: bool) -> None:
     """Revoke the key called NAME: from the next request on it opens nothing."""
+    from tinderbox.audit import noting_here
     from tinderbox.keys import revoke_key
 
-    revoke_key(home_folder(), name, forget=forget)
+    with noting_here(home_folder(), "key forgotten" if forget else "key revoked", name):
+        revoke_key(home_folder(), name, forget=forget)
     click.echo(json.dumps({"revoked": name}) if as_json else f"The key {name} opens nothing any more.")
 
 

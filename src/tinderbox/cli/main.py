@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("bench", "Measure a model beside what was predicted for it."),
     "agent": ("agent", "Write, list and show agents."),
     "key": ("keys", "Make, list and revoke keys: who else may use the box."),
+    "audit": ("audit", "Say who did what to keys, models, jobs and the box."),
     "quantise": ("jobs", "Make a stored model smaller, as a job."),
     "jobs": ("jobs", "List the jobs of the box, and look after them."),
     "doctor": ("doctor", "Find what is wrong with this machine or install."),

@@ -28,6 +28,7 @@ def pull(model: str, as_json: bool) -> None:
     """
     from urllib.parse import urlsplit
 
+    from tinderbox.audit import noting_here
     from tinderbox.models.download import pull as pull_model
     from tinderbox.models.reach import Reach, within
     from tinderbox.models.store import Store
@@ -35,7 +36,8 @@ def pull(model: str, as_json: bool) -> None:
     config = read_config()
     typed = urlsplit(model).hostname  # a redirect from there leads into no private network
     bar = _Bar(visible=sys.stderr.isatty() and not as_json)
-    with within(Reach(own=(*config.allow_fetch, *([typed] if typed else [])))):
+    reach = Reach(own=(*config.allow_fetch, *([typed] if typed else [])))
+    with noting_here(config.home, "model pulled", model), within(reach):
         stored = pull_model(Store(config.home), model, progress=bar.show)
     bar.end()
     if as_json:
@@ -96,6 +98,7 @@ def show(model: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print what was freed as JSON.")
 def rm(model: str, as_json: bool) -> None:
     """Remove MODEL from the store, and the saved caches of its conversations. A loaded model is not removed."""
+    from tinderbox.audit import noting_here
     from tinderbox.client import find_box
     from tinderbox.engines.caches import forget_removed
     from tinderbox.errors import BoxNotRunning
@@ -107,7 +110,8 @@ def rm(model: str, as_json: bool) -> None:
         with find_box(home_folder()) as box:
             freed = int(box.remove(name)["freed"])
     except BoxNotRunning:
-        freed = store.remove(name) + forget_removed(store)
+        with noting_here(store.home, "model removed", name):
+            freed = store.remove(name) + forget_removed(store)
     click.echo(
         _as_json({"removed": name, "freed": freed}) if as_json else f"{name} is gone: {format_bytes(freed)} freed."
     )

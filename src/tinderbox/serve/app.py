@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from tinderbox import __version__
+from tinderbox.audit import Audit
 from tinderbox.engines.health import Health
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest, NoSuchPath, TinderboxError, WrongMethod, did_you_mean
@@ -22,6 +23,7 @@ from tinderbox.models.store import Store
 from tinderbox.planning import Planner
 from tinderbox.serve.access import Access, close_to_others
 from tinderbox.serve.anthropic import anthropic_routes
+from tinderbox.serve.audit import audit_routes
 from tinderbox.serve.box import Stopping, box_routes
 from tinderbox.serve.counting import Counting
 from tinderbox.serve.description import describe
@@ -53,14 +55,15 @@ def make_app(
     access: Access | None = None,
     jobs: Runner | None = None,
     traces: Record | None = None,
+    audit: Audit | None = None,
 ) -> FastAPI:
     """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get;
     `heard` is told how fast answers came; `health` is asked for readiness; `access` says who may ask, by default
     whoever is on this machine; `jobs` are what it does beside its models; `traces` is
-    told of each answer."""
+    told of each answer, `audit` of whatever somebody changes."""
     health, metrics = health or Health(pool.engines), Metrics(pool)
     heard = _all_hear(health.heard, metrics.heard, lambda timings: note(timings=timings), heard)
-    access = access or Access(Keyring(store.home))
+    access, audit = access or Access(Keyring(store.home)), audit or Audit(store.home)
     handlers: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
         TinderboxError: _handle_ours,
         RequestValidationError: _handle_invalid,
@@ -72,11 +75,12 @@ def make_app(
     app.include_router(rerank_routes(pool, store))
     app.include_router(file_routes(store))
     app.include_router(anthropic_routes(pool, store, heard))
-    app.include_router(ollama_routes(pool, store, drain, heard))
-    app.include_router(box_routes(pool, store, stopping, drain))
+    app.include_router(ollama_routes(pool, store, drain, audit, heard))
+    app.include_router(box_routes(pool, store, stopping, drain, audit))
+    app.include_router(audit_routes(audit))
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))
     if jobs is not None:
-        app.include_router(job_routes(jobs, stopping))
+        app.include_router(job_routes(jobs, stopping, audit))
     app.include_router(health_routes(health, metrics))
     app.include_router(session_routes(access.ring.sessions))
     app.routes.extend(page)

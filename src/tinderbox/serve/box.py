@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from tinderbox import __version__
+from tinderbox.audit import DONE, Audit, deed
 from tinderbox.engines.caches import forget_removed
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import Conflict, TinderboxError
@@ -22,6 +23,7 @@ from tinderbox.memory.event import FOREVER
 from tinderbox.models.download import pull
 from tinderbox.models.progress import Progress
 from tinderbox.models.store import Store, Stored
+from tinderbox.serve.audit import noted, who_asks
 from tinderbox.units import Bytes
 
 _WATCH_EVERY = 1.0  # seconds between looks at the memory for `/box/events`
@@ -44,7 +46,7 @@ class Pin(ModelName):
     pinned: bool = True
 
 
-def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float) -> APIRouter:
+def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float, audit: Audit) -> APIRouter:
     router = APIRouter(prefix="/box", tags=["Tinderbox"])
 
     @router.get("/version")
@@ -57,11 +59,12 @@ def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float) -> AP
         return {"models": [describe_model(stored, states.get(stored.name, "stored")) for stored in store.models()]}
 
     @router.delete("/models/{name:path}")
-    async def remove(name: str) -> dict[str, Any]:
-        stored = store.find(name)
-        if any(lease.holder == stored.name for lease in pool.leases()):
-            raise Conflict(f"{stored.name} is loaded.", f"Stop it first: tinderbox stop {stored.name}")
-        return {"removed": stored.name, "freed": await remove_model(store, stored.name)}
+    async def remove(name: str, request: Request) -> dict[str, Any]:
+        with noted(audit, request, "model removed", name):
+            stored = store.find(name)
+            if any(lease.holder == stored.name for lease in pool.leases()):
+                raise Conflict(f"{stored.name} is loaded.", f"Stop it first: tinderbox stop {stored.name}")
+            return {"removed": stored.name, "freed": await remove_model(store, stored.name)}
 
     @router.get("/ps")
     async def ps() -> dict[str, Any]:
@@ -82,26 +85,30 @@ def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float) -> AP
         return StreamingResponse(_watch(pool, stopping), media_type="text/event-stream")
 
     @router.post("/load")
-    async def load(body: ModelName) -> dict[str, Any]:
-        return describe_lease(pool, await pool.load(body.model))
+    async def load(body: ModelName, request: Request) -> dict[str, Any]:
+        with noted(audit, request, "model loaded", body.model):
+            return describe_lease(pool, await pool.load(body.model))
 
     @router.post("/pin")
-    async def pin(body: Pin) -> dict[str, Any]:
-        return describe_lease(pool, await pool.load(body.model, pinned=body.pinned))
+    async def pin(body: Pin, request: Request) -> dict[str, Any]:
+        with noted(audit, request, "model pinned" if body.pinned else "model unpinned", body.model):
+            return describe_lease(pool, await pool.load(body.model, pinned=body.pinned))
 
     @router.post("/stop")
-    async def stop(body: ModelName) -> dict[str, str]:
-        await pool.stop(body.model, patience=drain)
+    async def stop(body: ModelName, request: Request) -> dict[str, str]:
+        with noted(audit, request, "model stopped", body.model):
+            await pool.stop(body.model, patience=drain)
         return {"stopped": body.model}
 
     @router.post("/pull", response_class=StreamingResponse)
-    async def pull_model(body: ModelName) -> StreamingResponse:
-        lines = (json.dumps(line) + "\n" async for line in pulling(store, body.model))
+    async def pull_model(body: ModelName, request: Request) -> StreamingResponse:
+        lines = (json.dumps(line) + "\n" async for line in pulling(store, body.model, audit, who_asks(request)))
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     @router.post("/down")
-    async def down() -> dict[str, str]:
-        stopping.set()
+    async def down(request: Request) -> dict[str, str]:
+        with noted(audit, request, "box told to stop", ""):
+            stopping.set()
         return {"status": "stopping"}
 
     return router
@@ -191,16 +198,23 @@ def _coarse(value: Any) -> Any:
     return value >> 24 if isinstance(value, int) else value
 
 
-async def pulling(store: Store, name: str) -> AsyncIterator[dict[str, Any]]:
-    """Progress, then `{"status": "done"}` or an error in the shape of `/v1`."""
+async def pulling(store: Store, name: str, audit: Audit, who: str) -> AsyncIterator[dict[str, Any]]:
+    """Progress, then `{"status": "done"}` or an error in the shape of `/v1`. It goes on without a listener, so its end
+    is noted by itself."""
     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
     def tell(progress: Progress) -> None:
         loop.call_soon_threadsafe(queue.put_nowait, {"status": "pulling", **asdict(progress)})
 
+    def end(task: asyncio.Task[dict[str, Any]]) -> None:
+        last = task.result()
+        outcome = DONE if last["status"] == "done" else f"failed: {last['error']['message']}"
+        audit.take(deed(who, "model pulled", name, outcome))
+        queue.put_nowait(last)
+
     work = asyncio.create_task(asyncio.to_thread(_pull_and_report, store, name, tell))
-    work.add_done_callback(lambda task: queue.put_nowait(task.result()))
+    work.add_done_callback(end)
     while True:
         line = await queue.get()
         yield line

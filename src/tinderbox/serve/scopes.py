@@ -46,6 +46,7 @@ _TABLE: tuple[tuple[str, str, frozenset[Scope]], ...] = (
     ("GET", "/box/plan", _LOOK),
     ("GET", "/box/decisions", _LOOK),
     ("GET", "/box/history", _LOOK),
+    ("GET", "/box/audit", _ADMIN),
     ("*", "/box/session", _LOOK),
     ("*", "/box/models/", _MODELS),
     ("POST", "/box/load", _MODELS),

@@ -13,10 +13,12 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
+from tinderbox.audit import Audit
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import NotFound
 from tinderbox.models.download import pull as fetch_model
 from tinderbox.models.store import Store
+from tinderbox.serve.audit import noted, who_asks
 from tinderbox.serve.box import pulling, remove_model
 from tinderbox.serve.caller import caller_of
 from tinderbox.serve.embedding import embed
@@ -39,10 +41,10 @@ VERSION = "0.13.0"  # of Ollama, whose API this is: clients look for one that ha
 _PHASES = {"looking": "pulling manifest", "checking": "verifying sha256 digest", "done": "writing manifest"}
 
 
-def ollama_routes(pool: Pool, store: Store, drain: float, heard: Heard | None = None) -> APIRouter:
+def ollama_routes(pool: Pool, store: Store, drain: float, audit: Audit, heard: Heard | None = None) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["Ollama"])
-    router.include_router(_model_routes(pool, store, drain))
-    leaving = _Leaving(pool, drain)
+    router.include_router(_model_routes(pool, store, drain, audit))
+    leaving = _Leaving(pool, drain, audit)
 
     async def answer(body: ChatRequest | GenerateRequest, question: Question, request: Request) -> Response:
         path, asked = question
@@ -71,7 +73,8 @@ def ollama_routes(pool: Pool, store: Store, drain: float, heard: Heard | None = 
         model = own_name(store, body.model)
         store.find(model)
         if not body.unloads:
-            await pool.load(model)
+            with noted(audit, request, "model loaded", model):
+                await pool.load(model)
         reason = "unload" if body.unloads else "load"
         answer = {"model": body.model, "created_at": now(), **words, "done": True, "done_reason": reason}
         return JSONResponse(answer, background=leaving.after(body, model, request))
@@ -104,23 +107,24 @@ def ollama_routes(pool: Pool, store: Store, drain: float, heard: Heard | None = 
 class _Leaving:
     """Lets a model go where a request asks for it, once its answers have ended."""
 
-    def __init__(self, pool: Pool, drain: float) -> None:
+    def __init__(self, pool: Pool, drain: float, audit: Audit) -> None:
         self._pool = pool
         self._drain = drain
+        self._audit = audit
 
     def after(self, body: ModelRequest, model: str, request: Request) -> BackgroundTask | None:
         """None where the caller may not unload models: others may be using it."""
         caller = caller_of(request.scope)
         key = caller.key if caller else None
         may = key is None or key.allows(scopes_of("POST", "/box/stop"))
-        return BackgroundTask(self.leave, model) if body.unloads and may else None
+        return BackgroundTask(self.leave, model, request) if body.unloads and may else None
 
-    async def leave(self, model: str) -> None:
-        with suppress(NotFound):  # it has left already
+    async def leave(self, model: str, request: Request) -> None:
+        with suppress(NotFound), noted(self._audit, request, "model stopped", model):  # it may have left already
             await self._pool.stop(model, patience=self._drain)
 
 
-def _model_routes(pool: Pool, store: Store, drain: float) -> APIRouter:
+def _model_routes(pool: Pool, store: Store, drain: float, audit: Audit) -> APIRouter:
     router = APIRouter()
 
     @router.get("/version")
@@ -142,19 +146,22 @@ def _model_routes(pool: Pool, store: Store, drain: float) -> APIRouter:
         return describe_shape(store.find(own_name(store, body.model)))
 
     @router.delete("/delete")
-    async def delete(body: Named) -> None:
-        name = store.find(own_name(store, body.model)).name
-        with suppress(NotFound):  # it is not loaded
-            await pool.stop(name, patience=drain)
-        await remove_model(store, name)
+    async def delete(body: Named, request: Request) -> None:
+        with noted(audit, request, "model removed", body.model):
+            name = store.find(own_name(store, body.model)).name
+            with suppress(NotFound):  # it is not loaded
+                await pool.stop(name, patience=drain)
+            await remove_model(store, name)
 
     @router.post("/pull", response_class=Response)
-    async def pull(body: Named) -> Response:
+    async def pull(body: Named, request: Request) -> Response:
         name = own_name(store, body.model)
         if body.stream is not False:
-            lines = (json.dumps(_progress(line)) + "\n" async for line in pulling(store, name))
+            coming = pulling(store, name, audit, who_asks(request))
+            lines = (json.dumps(_progress(line)) + "\n" async for line in coming)
             return StreamingResponse(lines, media_type="application/x-ndjson")
-        await asyncio.to_thread(fetch_model, store, name)
+        with noted(audit, request, "model pulled", name):
+            await asyncio.to_thread(fetch_model, store, name)
         return JSONResponse({"status": "success"})
 
     return router
