@@ -34,6 +34,15 @@ def test_an_answer_passes_as_the_engine_gave_it(client: TestClient) -> None:
     assert answer["choices"][0]["message"]["content"] == "say this back"
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/api/chat"])
+def test_a_conversation_has_an_end(client: TestClient, path: str) -> None:
+    flood = {"model": "echo:1b", "max_tokens": 1, "messages": [{"role": "user", "content": ""}] * 10_001}
+
+    refused = client.post(path, json=flood)
+
+    assert (refused.status_code, "messages" in refused.text) == (400, True)
+
+
 def test_a_stream_passes_as_events(client: TestClient) -> None:
     answer = client.post("/v1/chat/completions", json=CHAT | {"stream": True})
 

@@ -51,6 +51,7 @@ Tokens = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Word = Annotated[str, Field(min_length=1)]
 
 
+MOST_MESSAGES = 10_000  # of one conversation: checking and translating more would hold up everybody
 _CHAT = "/v1/chat/completions"
 _TEXT = "/v1/completions"
 
@@ -118,7 +119,7 @@ class ChatMessage(_Body):
 
 
 class ChatCompletionRequest(Sampling):
-    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES)]
     max_completion_tokens: Tokens | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None

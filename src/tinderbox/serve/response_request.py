@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from tinderbox.errors import BadRequest
-from tinderbox.serve.openai import Probability, Tokens, Word
+from tinderbox.serve.openai import MOST_MESSAGES, Probability, Tokens, Word
 
 Item = dict[str, Any]
 _HOSTED = ("background", "conversation", "prompt", "context_management", "moderation", "access_programs")
@@ -35,7 +35,7 @@ class ResponseRequest(_Body):
     """Fields of services that keep conversations, prompts or files elsewhere are refused by name."""
 
     model: Word
-    input: str | list[dict[str, JsonValue]] = []
+    input: str | Annotated[list[dict[str, JsonValue]], Field(max_length=MOST_MESSAGES)] = []
     instructions: str | None = None
     previous_response_id: str | None = None
     store: bool | None = None

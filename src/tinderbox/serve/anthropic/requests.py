@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from tinderbox.serve.openai import MOST_MESSAGES
+
 Word = Annotated[str, Field(min_length=1)]
 
 
@@ -123,7 +125,7 @@ class OutputConfig(_Loose):
 
 class CountRequest(_Loose):
     model: Word
-    messages: Annotated[list[Turn], Field(min_length=1)]
+    messages: Annotated[list[Turn], Field(min_length=1, max_length=MOST_MESSAGES)]
     system: Texts = []
     tools: list[Tool] = []
     tool_choice: ToolChoice | None = None

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from tinderbox.serve.openai import MOST_MESSAGES
+
 _DURATION = re.compile(r"-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h)?)+")
 Word = Annotated[str, Field(min_length=1)]
 
@@ -106,7 +108,7 @@ class Message(_Loose):
 
 
 class ChatRequest(_Answered):
-    messages: list[Message] = []
+    messages: Annotated[list[Message], Field(max_length=MOST_MESSAGES)] = []
     tools: list[dict[str, JsonValue]] | None = None
 
 
