@@ -24,7 +24,7 @@ def test_the_tour_of_commands_works_as_written(starter: Path, tmp_path: Path) ->
 
     statuses = [tinderbox(home, *re.findall(r'"[^"]*"|\S+', words)).returncode for words in typed]
 
-    assert len(statuses) == 9
+    assert len(statuses) == 10
     assert set(statuses) == {0}
 
 
