@@ -363,11 +363,12 @@ class _Draft:
         staying = [lease for lease in leases if lease.state != "leaving"]
         at_work = [lease for lease in staying if lease.users or lease.state == "loading" or lease.kind == "job"]
         pinned = [lease for lease in leases if lease.pinned and not lease.users]
+        idle = [lease for lease in staying if not lease.users and lease.may_leave]
         parts = [f"{format_bytes(max(0, self.ledger.free))} of {format_bytes(self.ledger.capacity)} is free"]
         parts += [f"leaving: {_named(leaving)}"] if leaving else []
         parts += [f"at work: {_named(at_work)}"] if at_work else []
         parts += [f"pinned: {_named(pinned)}"] if pinned else []
-        parts += [f"idle: {_named(idle)}"] if (idle := self._idle()) else []
+        parts += [f"idle: {_named(idle)}"] if idle else []
         parts += [f"other programs hold {format_bytes(self.ledger.others)}"] if self.ledger.others else []
         return "; ".join(parts)
 
