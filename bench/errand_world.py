@@ -197,8 +197,8 @@ def _notes() -> dict[str, str]:
         "notes/server.log": "\n".join(log) + "\n",
         "notes/stock.json": json.dumps(stock(), indent=1) + "\n",
         "notes/poem.txt": POEM,
-        "notes/meeting.md": "# Meeting of 12 March 2026\n\nChair: Greta Vogel\nMinutes: Hugo Silva\n\nThe roof is mended "
-        "in May. The project Blue Heron is put off until the autumn.\n",
+        "notes/meeting.md": "# Meeting of 12 March 2026\n\nChair: Greta Vogel\nMinutes: Hugo Silva\n\nThe roof is "
+        "mended in May. The project Blue Heron is put off until the autumn.\n",
         "notes/reports/2024.md": "# 2024\n\nA quiet year. Turnover was 412,000 euros. The pump was replaced.\n",
         "notes/reports/2025.md": "# 2025\n\nA good year. Turnover was 468,500 euros. The Silver Fern project began.\n",
     }

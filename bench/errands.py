@@ -119,7 +119,7 @@ def _with_files() -> list[Errand]:
         Errand(
             "turnover",
             ask,
-            "Write the turnover of 2024 and of 2025 to drafts/turnover.txt. See notes/reports/2024.md and 2025.md beside it.",
+            "Write the turnover of 2024 and of 2025 to drafts/turnover.txt. See notes/reports/2025.md.",
             reports,
         ),
     ]
