@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tinderbox.errors import WrongUsage
-from tinderbox.models.name import CatalogueName, FileName, HubName, Name, UrlName, parse
+from tinderbox.models.name import AdapterName, CatalogueName, FileName, HubName, Name, UrlName, parse
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,11 @@ from tinderbox.models.name import CatalogueName, FileName, HubName, Name, UrlNam
         ("hf:Qwen/Qwen3-8B-GGUF", HubName("Qwen/Qwen3-8B-GGUF")),
         ("hf:Qwen/Qwen3-8B-GGUF:Q4_K_M", HubName("Qwen/Qwen3-8B-GGUF", "Q4_K_M")),
         ("hf:a/b:sub/x.gguf", HubName("a/b", "sub/x.gguf")),
+        ("smollm2:135m+facts", AdapterName(CatalogueName("smollm2", "135m"), "facts")),
+        ("smollm2+Facts", AdapterName(CatalogueName("smollm2"), "facts")),
+        ("hf:a/b:Q4_K_M+facts", AdapterName(HubName("a/b", "Q4_K_M"), "facts")),
+        ("https://example.org/x.gguf?a=b+c", UrlName("https://example.org/x.gguf?a=b+c")),
+        ("a+b.gguf", FileName(Path("a+b.gguf"))),
         ("/models/x.gguf", FileName(Path("/models/x.gguf"))),
         ("x.gguf", FileName(Path("x.gguf"))),
         ("https://example.org/a/x.gguf?download=true", UrlName("https://example.org/a/x.gguf?download=true")),
@@ -35,6 +40,10 @@ def test_a_name_is_what_it_looks_like(text: str, name: Name) -> None:
         "smollm2:",
         "-x",
         "two words",
+        "smollm2+",
+        "+facts",
+        "smollm2+a+b",
+        "x.gguf+facts",
         "hf:",
         "hf:nobody",
         "hf:a/../b:x",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinderbox.errors import BadRequest, Conflict, DoesNotFit, WrongUsage, did_you_mean
 from tinderbox.jobs.process import Work
-from tinderbox.models.name import CatalogueName, FileName, HubName, Name, parse
+from tinderbox.models.name import AdapterName, CatalogueName, FileName, HubName, Name, parse
 from tinderbox.units import Bytes, MiB, format_bytes
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def default_name(source: Name, mix: str) -> str:
             return f"{repository.rpartition('/')[2].lower()}:{word}"
         case FileName():
             return f"{source.own_name}:{word}"
+        case AdapterName(base, name):
+            return f"{default_name(base, name)}-{word}"
         case _:
             return f"{FileName(Path(source.file)).own_name}:{word}"
 
@@ -134,6 +136,11 @@ def _check_source(stored: Stored, mix: str, *, requantise: bool) -> None:
     from tinderbox.jobs.layout import WHOLE
 
     card = stored.card()
+    if stored.base is not None:
+        raise WrongUsage(
+            f"{stored.name} is an adapter; what is quantised must be a whole model.",
+            f"Quantise its base, {stored.base.name}.",
+        )
     if len(stored.files) > 1:
         raise WrongUsage(f"{stored.name} lies in {len(stored.files)} shards; what is quantised must be a single file.")
     if card.quantisation == mix:

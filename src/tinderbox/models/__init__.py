@@ -10,15 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tinderbox.models.adapter import AdapterCard, keep_adapter
     from tinderbox.models.card import Attention, Card, Layer, Tensor
     from tinderbox.models.catalogue import Entry, entries
     from tinderbox.models.download import pull
     from tinderbox.models.gguf import read_card
     from tinderbox.models.name import Name, parse
     from tinderbox.models.progress import Progress
-    from tinderbox.models.store import Store, Stored
+    from tinderbox.models.store import Store
+    from tinderbox.models.stored import Stored
 
 _HOMES = {
+    "AdapterCard": "adapter",
     "Attention": "card",
     "Card": "card",
     "Entry": "catalogue",
@@ -26,15 +29,17 @@ _HOMES = {
     "Name": "name",
     "Progress": "progress",
     "Store": "store",
-    "Stored": "store",
+    "Stored": "stored",
     "Tensor": "card",
     "entries": "catalogue",
+    "keep_adapter": "adapter",
     "parse": "name",
     "pull": "download",
     "read_card": "gguf",
 }
 
 __all__ = [
+    "AdapterCard",
     "Attention",
     "Card",
     "Entry",
@@ -45,6 +50,7 @@ __all__ = [
     "Stored",
     "Tensor",
     "entries",
+    "keep_adapter",
     "parse",
     "pull",
     "read_card",

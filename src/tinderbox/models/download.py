@@ -17,7 +17,7 @@ from tinderbox.models.catalogue import CATALOGUE, Entry, HubSource, PackagePart,
 from tinderbox.models.content import digest
 from tinderbox.models.fetch import DiskFull, Line, Remote, Stopped, check_stop, connect, fetch, room
 from tinderbox.models.gguf import read_card
-from tinderbox.models.name import CatalogueName, FileName, HubName, Name, UrlName, parse
+from tinderbox.models.name import AdapterName, CatalogueName, FileName, HubName, Name, UrlName, parse
 from tinderbox.models.progress import Meter, Progress, one_at_a_time
 from tinderbox.models.reach import reach
 from tinderbox.models.store import Blob, Store, Stored
@@ -105,6 +105,10 @@ def pull(
         return store.add_file(wanted.path, wanted.own_name)
     if stored := store.get(wanted):
         return stored
+    if isinstance(wanted, AdapterName):
+        raise NotFound(
+            f"There is no adapter '{wanted}' on this machine.", f"Add its file: tinderbox pull FILE --as {wanted}"
+        )
     wanted = _canonical(wanted, means.catalogue)
     lock = store.partial / f"{store.named(str(wanted)).name[-200:]}.lock"
     with one_at_a_time(lock, str(wanted), progress, halt) as report:
@@ -158,7 +162,7 @@ def _sources(name: Name, catalogue: Path, client: httpx2.Client) -> list[Callabl
             return [partial(_hub_offer, name)]
         case UrlName():
             return [partial(_address_offer, name, client)]
-        case FileName():
+        case FileName() | AdapterName():
             return []
 
 

@@ -75,6 +75,9 @@ def _agree(shard: Path, key: str, said: Value | None, found: int) -> None:
 
 
 def _card(path: Path, metadata: Mapping[str, Value], tensors: tuple[Tensor, ...]) -> Card:
+    if metadata.get("general.type") == "adapter":
+        what = f"{path.name} is an adapter, which is nothing without the model that it was made for."
+        raise BadModelFile(what, "Say which: tinderbox pull FILE --as BASE+NAME")
     architecture = metadata.get("general.architecture")
     if not isinstance(architecture, str) or not 0 < len(architecture) <= LONGEST_ARCHITECTURE:
         raise BadModelFile(f"{path.name} names no architecture (general.architecture).")

@@ -1,7 +1,8 @@
 """`Name`: how a person says which model is meant.
 
 `smollm2:135m` is in the catalogue, `hf:ORG/REPO` or `hf:ORG/REPO:FILE` on the Hugging Face hub (FILE may be just a
-quantisation), `https://…/x.gguf` anywhere, and a path to a `.gguf` file on this machine.
+quantisation), `https://…/x.gguf` anywhere, and a path to a `.gguf` file on this machine. With `+facts` behind it a name
+of the store means the adapter `facts` of that model.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tinderbox.models.reach import reach
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _CATALOGUE = re.compile(rf"({_WORD})(?::({_WORD}))?")
 _HUB = re.compile(rf"hf:({_WORD}/{_WORD})(?::(.+))?")
+_ADAPTER = re.compile(rf"(.+)\+({_WORD})")
 _FORMS = "Write smollm2:135m, hf:ORG/REPO, hf:ORG/REPO:Q4_K_M, https://…/x.gguf or a path to a .gguf file."
 
 
@@ -66,7 +68,18 @@ class UrlName:
         return self.url.partition("?")[0].rpartition("/")[2]
 
 
-Name = CatalogueName | HubName | FileName | UrlName
+@dataclass(frozen=True, slots=True)
+class AdapterName:
+    """An adapter by the name of its base and its own."""
+
+    base: CatalogueName | HubName
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.base}+{self.name}"
+
+
+Name = CatalogueName | HubName | FileName | UrlName | AdapterName
 
 
 def parse(text: str) -> Name:
@@ -74,6 +87,8 @@ def parse(text: str) -> Name:
     text = text.strip()
     if text.startswith(("http://", "https://")):
         return _url(text)
+    if (match := _ADAPTER.fullmatch(text)) and not text.endswith(".gguf"):
+        return _adapter(match[1], match[2])
     if text.startswith("hf:"):
         return _hub(text)
     if "://" in text:
@@ -87,6 +102,15 @@ def parse(text: str) -> Name:
     if match := _CATALOGUE.fullmatch(text):
         return CatalogueName(match[1].lower(), match[2].lower() if match[2] else None)
     raise WrongUsage(f"'{text}' is no model name.", _FORMS)
+
+
+def _adapter(base: str, name: str) -> AdapterName:
+    wanted = parse(base)
+    if isinstance(wanted, CatalogueName | HubName):
+        return AdapterName(wanted, name.lower())
+    raise WrongUsage(
+        f"'{base}' can have no adapters.", "Name a model of the store and one adapter: smollm2:135m+facts."
+    )
 
 
 def _url(text: str) -> UrlName:

@@ -19,7 +19,7 @@ def own_name(store: Store, name: str) -> str:
     for hub in _HUB:
         if name.startswith(hub):
             name = f"hf:{name.removeprefix(hub)}"
-    if name.endswith(_LATEST) and store.get(parse(name)) is None:
+    if name.endswith(_LATEST) and ("+" in name or store.get(parse(name)) is None):  # no adapter has a tag
         return name.removesuffix(_LATEST)
     return name
 
