@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from tinderbox.errors import BadModelFile, NotFound, TinderboxError, WrongUsage
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 USUAL_CONTEXT, USUAL_PROMPT = 8192, 512
 GLANCE = 0.3  # seconds; what a first look at this machine's memory takes
+_ONE_GLANCE = Lock()  # two at once would halve each other's figure
 _POINTS = 9  # depths at which speed is told
 _GGUF_ENGINES = ("llama.cpp",)
 THIS = "this"
@@ -167,11 +169,14 @@ def this_machine(home: Path) -> Machine:
     machine = with_figures(probe(), read_learnt(home).figures)
     if machine.bandwidth is not None:
         return machine
-    from tinderbox.machine.measure import read_memory
+    from tinderbox.machine.measure import glance
 
-    figure = read_memory(machine.processor.threads or 1, seconds=GLANCE)
-    with suppress(TinderboxError):  # a home that cannot be written to is no reason not to answer
-        keep_figures(home, {"memory_read": figure})
+    with _ONE_GLANCE:
+        if "memory_read" in (figures := read_learnt(home).figures):
+            return with_figures(machine, figures)
+        figure = glance(machine.processor.threads or 1, GLANCE)
+        with suppress(TinderboxError):  # a home that cannot be written to is no reason not to answer
+            keep_figures(home, {"memory_read": figure})
     return replace(machine, bandwidth=figure)
 
 
@@ -189,7 +194,7 @@ def find_model(home: Path, name: str, quant: str | None, *, gguf: bool) -> Model
     from tinderbox.models.reach import reach
 
     path = Path(name).expanduser()
-    if reach().paths and (path.exists() or name.endswith((".gguf", ".json"))):
+    if reach().paths and (_is_there(path) or name.endswith((".gguf", ".json"))):
         return _from_file(path, quant)
     stored = _from_store(home, name, quant)
     if stored is not None:
@@ -197,6 +202,13 @@ def find_model(home: Path, name: str, quant: str | None, *, gguf: bool) -> Model
     from tinderbox.models.shapes import find_shape
 
     return Model(find_shape(name, quant, gguf=gguf), lambda word: find_shape(name, word, gguf=gguf))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that no file could have
+        return False
 
 
 def _from_file(path: Path, quant: str | None) -> Model:

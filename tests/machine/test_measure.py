@@ -10,7 +10,7 @@ import pytest
 
 from tests.machine.trees import linux
 from tinderbox.machine.catalogue import find_box
-from tinderbox.machine.measure import Measured, measure, read_disk, read_memory, with_measured
+from tinderbox.machine.measure import Measured, glance, measure, read_disk, read_memory, with_measured
 from tinderbox.machine.probe import probe
 from tinderbox.units import Figure, MiB
 
@@ -25,6 +25,13 @@ def test_memory_is_read_at_a_speed_that_memory_has() -> None:
     assert found.low is not None
     assert found.high is not None
     assert 1e8 < found.low <= found.value <= found.high < 1e13
+
+
+def test_a_glance_leaves_nothing_in_the_process_that_asks() -> None:
+    found = glance(threads=1, seconds=0.05)
+
+    assert found.source == "measured"
+    assert 1e8 < found.value < 1e13
 
 
 def test_a_disk_is_read_at_a_speed_that_disks_have(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ FILE = "file"  # the field that the file comes in
 _LARGEST_FIELD = 8 * KiB
 _MOST_FIELDS = 16
 _PIECE = MiB  # of the file, gathered before it is written
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # what was wrong is told to who sent it, no log
 _HOW = "Send multipart/form-data with a part 'file', which has a filename, and a part for each other field."
 
 

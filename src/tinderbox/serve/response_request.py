@@ -176,7 +176,7 @@ _PREFIXES = {"function_call": "fc", "function_call_output": "fco", "reasoning": 
 
 def _item(item: Item, place: str) -> Item:
     kind = item.get("type") or "message"
-    if kind not in _PREFIXES:
+    if kind not in tuple(_PREFIXES):
         raise BadRequest(f"'{place}': an item of type {kind!r} cannot be read here.", "", f"{place}.type")
     for field in _FIELDS.get(kind, ()):
         wanted: Any = str | list if field == "output" else str
@@ -186,7 +186,7 @@ def _item(item: Item, place: str) -> Item:
     if kind == "function_call_output" and isinstance(item["output"], list):
         _check_parts(item["output"], f"{place}.output")
     if kind == "message":
-        if item.get("role") not in {"user", "assistant", "system", "developer"}:
+        if item.get("role") not in ("user", "assistant", "system", "developer"):
             raise BadRequest(f"'{place}.role' is wrong (it is {item.get('role')!r}).", "", f"{place}.role")
         part = "output_text" if item["role"] == "assistant" else "input_text"
         content = item.get("content")
@@ -201,7 +201,7 @@ def _check_parts(parts: Any, place: str) -> None:
         raise BadRequest(f"'{place}' is missing or neither a text nor a list of parts.", "", place)
     for number, part in enumerate(parts):
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind not in _PARTS or not isinstance(part.get(_PARTS[kind]), str):
+        if kind not in tuple(_PARTS) or not isinstance(part.get(_PARTS[kind]), str):
             where = f"{place}.{number}"
             raise BadRequest(
                 f"'{where}': a part of type {kind!r} cannot be read here.", f"Known: {', '.join(_PARTS)}.", where

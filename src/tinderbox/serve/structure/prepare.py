@@ -124,5 +124,5 @@ def _text(content: Any) -> str:
 def _with_note(messages: list[dict[str, Any]], note: str) -> list[dict[str, Any]]:
     first = messages[0]
     if first["role"] in {"system", "developer"}:
-        return [first | {"content": f"{_text(first['content'])}\n\n{note}"}, *messages[1:]]
+        return [first | {"content": f"{_text(first.get('content'))}\n\n{note}"}, *messages[1:]]
     return [{"role": "system", "content": note}, *messages]
