@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= smollm2:135m
+LOCKS := src/tinderbox/environments/locks
 
 .PHONY: run test check bench soak install dev lock format
 
@@ -44,7 +45,8 @@ format: dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Both locks name versions and hashes for every platform, and no registry. They need uv, which nothing else does.
+# The locks name versions and hashes for every platform, and no registry. They need uv, which nothing else does.
 lock:
 	uv pip compile --universal --generate-hashes --no-annotate --no-header --quiet pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-annotate --no-header --quiet --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet -c requirements.lock $(LOCKS)/agents.in -o $(LOCKS)/agents.lock

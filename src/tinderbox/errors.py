@@ -18,6 +18,7 @@ TinderboxError
 ├── NoRoom               more than the disk can take (HTTP 507)
 ├── BoxNotRunning        a command that needs the box found none (exit status 4)
 ├── Conflict             somebody else holds it: the port, the home folder, a model in use (HTTP 409)
+│   └── NotAdded         needs a capability that was not added to this box
 ├── Unavailable          not now; try again later (HTTP 503, Retry-After)
 │   └── LimitReached     a key has used up what it may (HTTP 429, Retry-After)
 ├── EngineFailed         the engine's process died or could not load (HTTP 502)
@@ -117,6 +118,10 @@ class BoxNotRunning(TinderboxError):
 
 
 class Conflict(TinderboxError):
+    pass
+
+
+class NotAdded(Conflict):
     pass
 
 

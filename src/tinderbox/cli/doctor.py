@@ -206,6 +206,25 @@ def check_sandbox(config: Config) -> Iterator[Finding]:
         yield Finding("sandbox", "note", f"agents run no code: {error.what}", error.remedy)
 
 
+def check_environments(config: Config) -> Iterator[Finding]:
+    from tinderbox.environments.capability import CAPABILITIES
+    from tinderbox.environments.check import check
+    from tinderbox.environments.environment import look_up
+
+    for wanted in CAPABILITIES:
+        found = look_up(config.home, wanted)
+        if found is None:
+            continue
+        if problem := check(found):
+            again = f"Make it anew: tinderbox add {wanted.name} --remove, then tinderbox add {wanted.name}"
+            yield Finding(wanted.name, "bad", f"what was added does not work: {problem}", again)
+        elif found.stale:
+            what = "was added by another release; this one has other versions"
+            yield Finding(wanted.name, "note", what, f"Bring it up to date: tinderbox add {wanted.name}")
+        else:
+            yield Finding(wanted.name, "good", f"{found.made.packages} packages for Python {found.made.python}")
+
+
 CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_python,
     check_home,
@@ -215,6 +234,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_store,
     check_caches,
     check_sandbox,
+    check_environments,
     check_box,
 )
 
