@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.conftest import CACHE
 from tests.journeys.running import STARTER, furnish
-from tests.models.fuzz import fuzz
 
 from bench.command_line import measure_commands, measure_size
+from bench.crowd import measure_crowd
 from bench.deciding import measure_deciding
+from bench.enduring import measure_enduring
 from bench.figure import Result
+from bench.flooding import measure_flooding
 from bench.loading_beside import measure_loading_beside
 from bench.planning import measure_plans
 from bench.report import report, this_run
@@ -30,9 +31,10 @@ def main() -> None:
     quick = "--quick" in sys.argv
     about = this_run()
     store = Store(CACHE)
-    results = measure(pull(store, STARTER).path, pull(store, OTHER).path, rounds=3 if quick else 9)
-    fuzzed = fuzz(seconds=5 if quick else 120, seed=datetime.now(UTC).toordinal())
-    report(results, about | {"fuzzed headers": dict(fuzzed)})
+    starter, other = pull(store, STARTER).path, pull(store, OTHER).path
+    results = measure(starter, other, rounds=3 if quick else 9)
+    lasting = asyncio.run(measure_lasting(starter, requests=1000 if quick else 20_000, rounds=1 if quick else 3))
+    report([*results, *lasting], about)
 
 
 def measure(starter: Path, other: Path, rounds: int) -> list[Result]:
@@ -51,6 +53,15 @@ def measure(starter: Path, other: Path, rounds: int) -> list[Result]:
         *asyncio.run(measure_sharing(starter, rounds * 4)),
         *asyncio.run(measure_returning(starter, max(1, rounds // 3))),
         *asyncio.run(measure_swapping(starter, other, rounds)),
+    ]
+
+
+async def measure_lasting(starter: Path, requests: int, rounds: int) -> list[Result]:
+    """What many do to a box: those who ask much, those who ask at once, and those who ask what is no request."""
+    return [
+        *await measure_enduring(starter, requests),
+        *await measure_crowd(starter, rounds),
+        *await measure_flooding(starter, 5 * requests),
     ]
 
 

@@ -1,12 +1,15 @@
-"""The HTTP face over a pool of echoes: everything real but the models."""
+"""The HTTP face over a pool of echoes: everything real but the models. `python -m tests.serve.house` serves one."""
 
 import asyncio
+import socket
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from tests.models.gguf_writer import llama
+from tinderbox.config import Config
 from tinderbox.engines.echo import Echo
 from tinderbox.engines.engine import Settings
 from tinderbox.engines.pool import Order, Pool
@@ -17,6 +20,7 @@ from tinderbox.memory import Governor, Ledger, Reading
 from tinderbox.models.store import Store
 from tinderbox.serve.access import Access
 from tinderbox.serve.app import make_app
+from tinderbox.serve.server import make_server
 from tinderbox.units import GB, MB
 from tinderbox.web import page_routes
 
@@ -37,3 +41,15 @@ def make_house(home: Path, access: Access | None = None) -> FastAPI:
     pool = Pool(order, Echo, governor)
     jobs = Runner(Book(home), known_kinds(home, threads=1), governor.tenancy, home)
     return make_app(pool, store, asyncio.Event(), drain=1, page=page_routes(), access=access, jobs=jobs)
+
+
+def serve() -> None:
+    """On a free port of loopback, which is printed; until the process is ended."""
+    with tempfile.TemporaryDirectory() as home, socket.create_server(("127.0.0.1", 0)) as listener:
+        print(listener.getsockname()[1], flush=True)
+        server = make_server(make_house(Path(home)), Config(Path(home)))
+        asyncio.run(server.serve(sockets=[listener]))
+
+
+if __name__ == "__main__":
+    serve()

@@ -306,9 +306,9 @@ def test_11f_a_model_that_is_a_program_is_not_run(name: str, web: Web, tmp_path:
 
 
 def test_11f_a_wounded_file_gives_a_card_or_a_refusal_and_never_a_crash() -> None:
-    counts = fuzz(seconds=0.5, seed=11)
+    fuzzed = fuzz(count=300, seed=11)
 
-    assert counts.keys() == {"card", "refused"}
+    assert fuzzed.answers.total() == 300
 
 
 # 11g: limits bypassed through the other header
