@@ -109,7 +109,7 @@ def test_a_conversation_goes_on_after_an_answer_is_stopped(box: Running) -> None
         env=environment(box.home),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=True,
     )
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +97,8 @@ class Conversation:
 
         asked = [*self.messages, {"role": "user", "content": line}]
         try:
-            last = stream_answer(self._box, self._model, asked, **self._sampling)
+            with interruptible() as presses:
+                last = stream_answer(self._box, self._model, asked, presses, **self._sampling)
         except TinderboxError as error:
             click.echo(f"\n{error}", err=True)
             return
@@ -101,8 +106,28 @@ class Conversation:
         click.echo(click.style(describe_speed(last, self._context), dim=True))
 
 
-def stream_answer(box: Client, model: str, messages: list[dict[str, Any]], **sampling: object) -> dict[str, Any]:
-    """Print an answer as it comes. Returns its `text`, and `usage` and `timings` unless Ctrl-C stopped it."""
+@contextmanager
+def interruptible() -> Iterator[Sequence[int]]:
+    """Have Ctrl-C raise KeyboardInterrupt, even if who started us had it ignored, and note each press: Python drops an
+    exception that arises while it tidies up, in a destructor or the callback of a weak reference."""
+    presses: list[int] = []
+
+    def press(number: int, _: object) -> None:
+        presses.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield presses
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def stream_answer(
+    box: Client, model: str, messages: list[dict[str, Any]], presses: Sequence[int] = (), **sampling: object
+) -> dict[str, Any]:
+    """Print an answer as it comes. Returns its `text`, and `usage` and `timings` unless Ctrl-C stopped it, or one of
+    `presses` did."""
     text: list[str] = []
     last: dict[str, Any] = {}
     chunks = box.chat(model, messages, **sampling)
@@ -113,6 +138,8 @@ def stream_answer(box: Client, model: str, messages: list[dict[str, Any]], **sam
                 text.append(choice["delta"].get("content") or "")
                 click.echo(printable(piece), nl=False)
                 sys.stdout.flush()
+            if presses:
+                raise KeyboardInterrupt
             last = chunk
     except KeyboardInterrupt:
         click.echo(" …", nl=False)
@@ -164,6 +191,8 @@ def _prompt(home: Path) -> PromptSession[str]:
     from prompt_toolkit.history import FileHistory
     from prompt_toolkit.key_binding import KeyBindings
 
+    # Asked where its cursor is, a terminal that does not say holds up each line for a second, deaf to Ctrl-C.
+    os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
     keys = KeyBindings()
     keys.add("escape", "enter")(lambda event: event.current_buffer.insert_text("\n"))
     history = FileHistory(str(home / "chat_history"))

@@ -224,7 +224,8 @@ class LlamaCpp:
                 async with asyncio.timeout(_END_PATIENCE if hears else 0):
                     await process.wait()
             except TimeoutError:
-                process.kill()
+                with suppress(ProcessLookupError):  # it ended as we ceased to wait
+                    process.kill()
                 await process.wait()
         if self._listener:
             await self._listener

@@ -131,7 +131,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(END_PATIENCE):
             await process.wait()
     except TimeoutError:
-        process.kill()
+        with suppress(ProcessLookupError):  # it ended as we ceased to wait
+            process.kill()
         await process.wait()
 
 
