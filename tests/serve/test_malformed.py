@@ -60,12 +60,22 @@ def test_a_system_message_without_words_takes_the_note_about_tools(client: TestC
     assert answer.status_code == 200
 
 
-def test_half_a_character_is_refused(client: TestClient) -> None:
-    body = '{"model": "echo:1b", "prompt": "\\ud800"}'
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/completions", '{"model": "\\ud800", "prompt": "hello"}'),
+        ("/api/generate", '{"model": "echo:1b", "prompt": "\\ud800"}'),
+        (
+            "/v1/responses",
+            '{"model": "echo:1b", "input": "hello", "text": {"format": {"type": "text", "x": "\\ud800"}}}',
+        ),
+    ],
+    ids=["model", "ollama", "told again"],
+)
+def test_half_a_character_is_refused(client: TestClient, path: str, body: str) -> None:
+    answer = client.post(path, content=body, headers={"content-type": "application/json"})
 
-    answer = client.post("/v1/completions", content=body, headers={"content-type": "application/json"})
-
-    assert answer.status_code == 400
+    assert answer.status_code == 400, answer.text
 
 
 def test_a_name_that_no_file_could_have_is_a_model_that_is_not_there(client: TestClient) -> None:

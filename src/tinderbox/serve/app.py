@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
@@ -68,6 +69,7 @@ def make_app(
         TinderboxError: _handle_ours,
         RequestValidationError: _handle_invalid,
         HTTPException: _handle_http,
+        UnicodeEncodeError: _handle_half_a_character,
     }
     app = FastAPI(title="Tinderbox", version=__version__, exception_handlers=handlers, docs_url=None, redoc_url=None)
     app.include_router(openai_routes(pool, store, heard))
@@ -114,6 +116,11 @@ async def _handle_invalid(request: Request, error: RequestValidationError) -> JS
     return error_response(request.scope, _explain_invalid(error.errors()[0]))
 
 
+async def _handle_half_a_character(request: Request, error: UnicodeEncodeError) -> JSONResponse:
+    """JSON can name one (a lone surrogate), and what is asked is told again in many an answer."""
+    return error_response(request.scope, BadRequest("The request holds half a character.", "Send whole ones."))
+
+
 def _explain_invalid(problem: dict[str, Any]) -> BadRequest:
     place = [str(part) for part in problem["loc"] if part != "body" and not _UNION_TAG.match(str(part))]
     if problem["type"] == "json_invalid":
@@ -132,7 +139,8 @@ def _explain_invalid(problem: dict[str, Any]) -> BadRequest:
 async def _handle_http(request: Request, error: HTTPException) -> JSONResponse:
     path = request.url.path
     if error.status_code == 404:
-        near = did_you_mean(path, request.app.openapi()["paths"])
+        there = {route.path for route in iter_route_contexts(request.app.routes) if route.path}
+        near = did_you_mean(path, there)
         return error_response(request.scope, NoSuchPath(f"There is nothing at {path}.", near))
     wrong = WrongMethod if error.status_code == 405 else BadRequest
     return error_response(request.scope, wrong(f"{request.method} {path}: {error.detail}."))
