@@ -15,6 +15,7 @@ from bench.crowd import measure_crowd
 from bench.deciding import measure_deciding
 from bench.enduring import measure_enduring
 from bench.figure import Result
+from bench.finding import measure_finding
 from bench.flooding import measure_flooding
 from bench.loading_beside import measure_loading_beside
 from bench.planning import measure_plans
@@ -47,6 +48,7 @@ def measure(starter: Path, other: Path, rounds: int) -> list[Result]:
         *plans,
         *measure_size(),
         *measure_deciding(rounds),
+        *measure_finding(OTHER, other),
         *measure_loading_beside(starter, rounds),
         *asyncio.run(measure_start(starter, rounds)),
         *asyncio.run(measure_serving(starter, rounds)),

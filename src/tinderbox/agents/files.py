@@ -74,7 +74,7 @@ def search_files(desk: Desk, words: str, path: str = "") -> str:
     until = time.monotonic() + _PATIENCE
     looked = 0
     for folder, rest in places:
-        for name in _walk(folder, rest):
+        for name in walk(folder, rest):
             looked += 1
             found += _matching(desk, folder, name, words.casefold())
             if len(found) > _MOST_FOUND or looked > _MOST_SEARCHED or time.monotonic() > until:
@@ -97,7 +97,7 @@ def _entries(folder: Folder, path: str, besides: set[str] | None = None) -> list
     return rows[:_MOST_LISTED] + ([f"[{more} more]"] if more > 0 else [])
 
 
-def _walk(folder: Folder, path: str) -> Iterator[str]:
+def walk(folder: Folder, path: str) -> Iterator[str]:
     """The files below, by their path in the folder; a file by itself."""
     try:
         with folder.open_folder(path) as top:
@@ -114,7 +114,7 @@ def _walk(folder: Folder, path: str) -> Iterator[str]:
 def _matching(desk: Desk, folder: Folder, path: str, words: str) -> list[str]:
     whole = path if folder == desk.scratch else f"{folder.name}/{path}"
     try:
-        lines = _text_of(folder, path, whole).splitlines()
+        lines = text_of(folder, path, whole).splitlines()
     except TinderboxError:
         return []  # a link, no text, or too large
     return [
@@ -127,12 +127,12 @@ def _matching(desk: Desk, folder: Folder, path: str, words: str) -> list[str]:
 def _text(desk: Desk, path: str) -> str:
     folder, rest = desk.find(path)
     try:
-        return _text_of(folder, rest, path)
+        return text_of(folder, rest, path)
     except NotFound as error:
         raise NotFound(f"'{path}' is not there.", _neighbours(desk, folder, rest)) from error
 
 
-def _text_of(folder: Folder, path: str, said: str) -> str:
+def text_of(folder: Folder, path: str, said: str) -> str:
     with folder.open_file(path, LARGEST) as found, os.fdopen(os.dup(found), "rb") as file:
         content = file.read(LARGEST + 1)
     if b"\0" in content:
@@ -145,7 +145,7 @@ def _neighbours(desk: Desk, folder: Folder, path: str) -> str:
     try:
         known = [
             name if folder == desk.scratch else f"{folder.name}/{name}"
-            for name, _ in zip(_walk(folder, ""), range(_MOST_LISTED), strict=False)
+            for name, _ in zip(walk(folder, ""), range(_MOST_LISTED), strict=False)
         ]
     except TinderboxError:
         known = []

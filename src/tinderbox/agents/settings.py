@@ -60,8 +60,11 @@ class Shell(ToolSettings):
 
 @dataclass(frozen=True, slots=True)
 class Search(ToolSettings):
+    """`model` makes the vectors by which passages are found; without it the agent's own does, with "" none."""
+
     kind: ClassVar[str] = "search"
     folders: tuple[str, ...] | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,12 @@ class Agent(ToolSettings):
 
 def read_text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text is wanted")
+    return value
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
         raise ValueError("a text is wanted")
     return value
 
@@ -172,7 +181,7 @@ KINDS: Mapping[str, tuple[type[Any], Mapping[str, Read]]] = {
     "files": (Files, _WITH_FOLDERS),
     "python": (Python, _WITH_FOLDERS),
     "shell": (Shell, _WITH_FOLDERS),
-    "search": (Search, _WITH_FOLDERS),
+    "search": (Search, {**_WITH_FOLDERS, "model": _word}),
     "sql": (Sql, {"file": _path, "write": _yes}),
     "http": (Http, {"hosts": _hosts, "private": _yes}),
     "mcp": (Mcp, {"command": read_names, "url": read_text}),

@@ -15,7 +15,9 @@ from tinderbox.agents import code, files, http, sql
 from tinderbox.agents.arguments import number, read_arguments, schema_of, text
 from tinderbox.agents.definition import Definition
 from tinderbox.agents.desk import Desk
-from tinderbox.agents.settings import Files, Http, Python, Shell, Sql, ToolSettings
+from tinderbox.agents.outside import Outside
+from tinderbox.agents.search import Shelf, search
+from tinderbox.agents.settings import Files, Http, Python, Search, Shell, Sql, ToolSettings
 from tinderbox.errors import TinderboxError
 
 _PATH = "A path like notes/plan.md, beginning with a folder's name, or a name in the scratch folder."
@@ -58,11 +60,13 @@ def call(tool: Tool, given: object, desk: Desk) -> Outcome:
         return Outcome(f"It failed: {error.strerror or error}.", ok=False)
 
 
-def make_tools(agent: Definition, desk: Desk, *, sandbox: bool) -> list[Tool]:
-    """What the agent may call. Without the sandbox, nothing that runs code is among it."""
+def make_tools(agent: Definition, desk: Desk, *, sandbox: bool, outside: Outside | None = None) -> list[Tool]:
+    """What the agent may call. Without the sandbox, nothing that runs code is among it; without `outside`, nothing that
+    needs more than the desk."""
     made = []
     for settings in agent.tools:
-        for tool in _tools_of(settings, desk):
+        found = _tools_of(settings, desk) if outside is None else _all_tools_of(settings, agent, desk, outside)
+        for tool in found:
             if sandbox or not isinstance(settings, Python | Shell):
                 made.append(_asking(tool, agent))
     return made
@@ -85,6 +89,14 @@ def _tools_of(settings: ToolSettings, desk: Desk) -> Iterator[Tool]:
             yield _sql(settings)
         case Http():
             yield from _http(settings)
+
+
+def _all_tools_of(settings: ToolSettings, agent: Definition, desk: Desk, outside: Outside) -> Iterator[Tool]:
+    match settings:
+        case Search():
+            yield _search(settings, agent, desk.within(settings.folders), outside)
+        case _:
+            yield from _tools_of(settings, desk)
 
 
 def _file_tools(settings: Files, desk: Desk) -> Iterator[Tool]:
@@ -160,6 +172,19 @@ def _http(settings: Http) -> Iterator[Tool]:
         ("post", f"Send something to an address. Only of: {hosts}.", sent, http.post),
     ):
         yield Tool(f"{settings.name}_{action}", settings.name, description, parameters, partial(act, settings))
+
+
+def _search(settings: Search, agent: Definition, desk: Desk, outside: Outside) -> Tool:
+    model = agent.model if settings.model is None else settings.model
+    shelf = Shelf(outside.indices / agent.name / f"{settings.name}.db", model, outside.embed if model else None)
+    named = ", ".join(f"{folder.name}/" for folder in desk.folders)
+    parameters = schema_of(
+        ("question",),
+        question=text("What you want to know, in a sentence, with the words that may stand there."),
+        passages=number("How many passages to show.", 1, 20, 5),
+    )
+    description = f"Find the passages of documents that answer a question, each with its place. Documents: {named}."
+    return Tool(settings.name, settings.name, description, parameters, partial(search, desk, shelf))
 
 
 def _places(desk: Desk) -> str:
