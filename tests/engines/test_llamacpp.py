@@ -16,7 +16,8 @@ from tinderbox.engines.llamacpp import LlamaCpp
 from tinderbox.errors import EngineFailed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-HELLO = json.dumps({"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4}).encode()
+GREET = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4, "ignore_eos": True}
+HELLO = json.dumps(GREET).encode()
 
 
 def settings(path: Path) -> Settings:

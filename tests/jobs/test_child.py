@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running import is_alive
+from tests.journeys.running import PATIENCE, is_alive
 from tests.journeys.test_survival import comes_true
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux has")
-SLEEPER = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
+SLEEPER = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
 
 
 def start(*words: str) -> subprocess.Popen[str]:
@@ -28,13 +28,13 @@ def test_the_command_has_the_least_of_everything() -> None:
     )
     child = start("-m", "tinderbox.jobs.child", str(os.getpid()), sys.executable, "-c", script)
 
-    assert child.communicate(timeout=20)[0].split() == ["True", "19", "3", "700"]
+    assert child.communicate(timeout=PATIENCE)[0].split() == ["True", "19", "3", "700"]
 
 
 def test_a_box_that_is_gone_already_starts_nothing() -> None:
     child = start("-m", "tinderbox.jobs.child", "1", *SLEEPER)
 
-    assert (child.communicate(timeout=20)[0], child.returncode) == ("", 1)
+    assert (child.communicate(timeout=PATIENCE)[0], child.returncode) == ("", 1)
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGKILL])

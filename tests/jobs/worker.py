@@ -18,7 +18,7 @@ while count < orders["to"]:
     count += 1
     say(progress=count / orders["to"], kept={"count": count})
 if orders["then"] == "wait":
-    time.sleep(60)
+    time.sleep(600)
 if orders["then"] == "refuse":
     say(error="The orders cannot be carried out.")
     sys.exit(1)

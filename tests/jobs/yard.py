@@ -16,6 +16,7 @@ from tinderbox.jobs.process import Work
 from tinderbox.jobs.runner import Runner
 from tinderbox.units import GB, Bytes
 
+PATIENCE = 120  # seconds: a job has the processor only while nobody else wants it
 WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -57,13 +58,13 @@ class Yard:
 
     async def comes_to(self, number: int, state: JobState, message: str = "") -> Job:
         """The job once it is in that state (and says that)."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while (job := self.runner.find(number)).state != state or message not in job.message:
                 await asyncio.sleep(0.01)
         return job
 
     async def has_counted(self, number: int, to: int) -> Job:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while ((job := self.runner.find(number)).kept or {}).get("count", 0) < to:
                 await asyncio.sleep(0.01)
         return job

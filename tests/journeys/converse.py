@@ -1,4 +1,5 @@
-"""Talks with `tinderbox run MODEL` in a pseudo-terminal, as a person would, and prints what happened as JSON."""
+"""Talks with `tinderbox run MODEL` in a pseudo-terminal, as a person would, and prints what happened as JSON, and to
+standard error what the terminal showed."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ def read_until(terminal: int, wanted: bytes, seconds: float = 100) -> bytes:
                 seen += os.read(terminal, 65536)
             except OSError:
                 break
+    print(seen, file=sys.stderr)
     return seen
 
 

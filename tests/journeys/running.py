@@ -16,7 +16,7 @@ from tinderbox.client import Client
 from tinderbox.models.store import Store
 
 STARTER = "smollm2:135m"
-PATIENCE = 60  # seconds
+PATIENCE = 180  # seconds, for what takes two on a quiet machine
 
 
 @dataclass(frozen=True)

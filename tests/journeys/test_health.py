@@ -7,14 +7,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.journeys.running import STARTER, Running, descendants, furnish, is_alive, running, tinderbox
+from tests.journeys.running import PATIENCE, STARTER, Running, descendants, furnish, is_alive, running, tinderbox
 from tests.journeys.test_survival import STORY, comes_true
 
 pytestmark = pytest.mark.slow
 
 
 def ready(box: Running) -> int:
-    return httpx2.get(f"{box.address}/readyz", timeout=30).status_code
+    return httpx2.get(f"{box.address}/readyz", timeout=PATIENCE).status_code
 
 
 def test_a_stopped_child_turns_readiness_red_is_ended_and_loaded_anew(starter: Path, tmp_path: Path) -> None:
@@ -25,10 +25,10 @@ def test_a_stopped_child_turns_readiness_red_is_ended_and_loaded_anew(starter: P
 
         os.kill(child, signal.SIGSTOP)
         stopped = ready(box)
-        assert comes_true(lambda: not is_alive(child), seconds=40)
-        ended = httpx2.get(f"{box.address}/readyz", timeout=30)
+        assert comes_true(lambda: not is_alive(child))
+        ended = httpx2.get(f"{box.address}/readyz", timeout=PATIENCE)
         answer = httpx2.post(
-            f"{box.address}/v1/chat/completions", json=STORY | {"stream": False, "max_tokens": 4}, timeout=60
+            f"{box.address}/v1/chat/completions", json=STORY | {"stream": False, "max_tokens": 4}, timeout=PATIENCE
         )
 
         assert (before, stopped, ended.status_code, answer.status_code, ready(box)) == (200, 503, 503, 200, 200)
@@ -40,7 +40,7 @@ def test_a_child_that_is_stopped_in_the_middle_of_an_answer_ends_it_with_the_rea
 ) -> None:
     with (
         running(furnish(tmp_path, starter), "--model", STARTER) as box,
-        httpx2.stream("POST", f"{box.address}/v1/chat/completions", json=STORY, timeout=60) as response,
+        httpx2.stream("POST", f"{box.address}/v1/chat/completions", json=STORY, timeout=PATIENCE) as response,
     ):
         events = (line for line in response.iter_lines() if line.startswith("data: "))
         next(events)

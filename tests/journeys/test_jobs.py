@@ -50,7 +50,7 @@ def test_a_quantised_model_answers(own_box: Running, kind: str) -> None:
 
 def test_a_killed_job_fails_in_one_line_and_the_box_goes_on(own_box: Running) -> None:
     number = json.loads(own_box.command(*SLOW).stdout)["number"]
-    assert comes_true(lambda: is_at_work(own_box, number), seconds=30)
+    assert comes_true(lambda: is_at_work(own_box, number))
 
     os.kill(descendants(own_box.pid)[0], signal.SIGKILL)
 
@@ -61,7 +61,7 @@ def test_a_killed_job_fails_in_one_line_and_the_box_goes_on(own_box: Running) ->
 
 def test_a_job_goes_on_where_it_was_when_a_killed_box_starts_again(own_box: Running) -> None:
     number = json.loads(own_box.command(*SLOW).stdout)["number"]
-    assert comes_true(lambda: is_at_work(own_box, number), seconds=30)
+    assert comes_true(lambda: is_at_work(own_box, number))
     before = job(own_box, number)
     child = descendants(own_box.pid)[0]
 
@@ -78,7 +78,7 @@ def test_a_job_goes_on_where_it_was_when_a_killed_box_starts_again(own_box: Runn
 def test_a_job_gives_way_to_a_person_and_goes_on_when_there_is_room(starter: Path, tmp_path: Path) -> None:
     with running(furnish(tmp_path, starter), "--memory", "280MB") as box:
         number = json.loads(box.command(*SLOW).stdout)["number"]
-        assert comes_true(lambda: is_at_work(box, number), seconds=30)
+        assert comes_true(lambda: is_at_work(box, number))
 
         answer = box.command("run", STARTER, CAPITAL, "--max-tokens", "20", "--temperature", "0")
         during = job(box, number)
@@ -92,7 +92,7 @@ def test_a_job_gives_way_to_a_person_and_goes_on_when_there_is_room(starter: Pat
 
 def test_a_running_job_is_a_lease_with_what_it_holds(own_box: Running) -> None:
     number = json.loads(own_box.command(*SLOW).stdout)["number"]
-    assert comes_true(lambda: is_at_work(own_box, number), seconds=30)
+    assert comes_true(lambda: is_at_work(own_box, number))
 
     lease = json.loads(own_box.command("ps", "--json").stdout)["leases"][0]
 
@@ -104,7 +104,7 @@ def test_a_bench_as_a_job_keeps_its_rows_and_ends_with_its_engine(own_box: Runni
     started = own_box.command("bench", STARTER, "--depths", "0,64", "--prompt", "16", "--reply", "4", "--job", "--json")
     number = json.loads(started.stdout)["number"]
 
-    assert comes_true(lambda: job(own_box, number)["state"] == "done", seconds=60)
+    assert comes_true(lambda: job(own_box, number)["state"] == "done")
     assert [row["depth"] for row in job(own_box, number)["result"]["points"]] == [0, 64]
     assert "PREFILL" in own_box.command("jobs", "logs", str(number)).stdout
     assert descendants(own_box.pid) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.journeys.running import STARTER, Running, furnish, running
+from tests.journeys.running import PATIENCE, STARTER, Running, furnish, running
 from tinderbox.client import find_box
 
 CHROMIUM = shutil.which("chromium")
@@ -21,6 +21,7 @@ SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        expect.set_options(timeout=1000 * PATIENCE)
         yield browser
         browser.close()
 
@@ -37,7 +38,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A window of its own, with nothing kept from before."""
     context = browser.new_context(viewport={"width": 1200, "height": 1000})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(1000 * PATIENCE)
     yield page
     context.close()
 
@@ -64,7 +65,7 @@ def test_a_person_pins_a_model_makes_a_smaller_one_and_sees_why_each_has_its_mem
     page.goto(f"{own_box.address}/#memory")
     page.locator("#load-form").get_by_role("button", name="Load").click()
     page.get_by_role("button", name=f"Pin {STARTER}").click()
-    expect(page.locator("#holders")).to_contain_text("pinned", timeout=30_000)
+    expect(page.locator("#holders")).to_contain_text("pinned")
 
     page.get_by_role("link", name="Jobs").click()
     page.get_by_label("Type", exact=True).select_option("Q4_0")
@@ -74,7 +75,7 @@ def test_a_person_pins_a_model_makes_a_smaller_one_and_sees_why_each_has_its_mem
     )
     page.get_by_label(f"{STARTER} is Q4_1 already").check()
     page.get_by_role("button", name="Quantise").click()
-    expect(page.locator(".about")).to_contain_text(f"{STARTER}-q4_0, ", timeout=60_000)
+    expect(page.locator(".about")).to_contain_text(f"{STARTER}-q4_0, ")
 
     page.get_by_role("link", name="Memory", exact=True).first.click()
     expect(page.locator("#reasons")).to_contain_text("run 1 was granted")

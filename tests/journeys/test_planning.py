@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.running import STARTER, Running, furnish, tinderbox
+from tests.journeys.running import STARTER, Running, furnish, running, tinderbox
 from tinderbox.daemon import predicted_memory
 from tinderbox.engines.engine import Settings
 from tinderbox.learning import read_learnt
@@ -54,12 +54,12 @@ def test_an_answer_teaches(starter: Path, tmp_path: Path) -> None:
     assert read_learnt(home).calibration.corrections[LESSON].count == 1
 
 
-def test_what_a_model_holds_is_what_was_predicted(box: Running, starter: Path) -> None:
+def test_what_a_model_holds_is_what_was_predicted(starter: Path, tmp_path: Path) -> None:
     settings = Settings(STARTER, starter, context=1024, parallel=2, threads=2)
 
-    box.command("stop", STARTER)  # it may have grown since it was loaded
-    box.command("run", STARTER, "Say hello.", "--max-tokens", "4")
+    with running(furnish(tmp_path, starter)) as box:  # which nothing has taught yet
+        box.command("run", STARTER, "Say hello.", "--max-tokens", "4")
+        lease = json.loads(box.command("ps", "--json").stdout)["leases"][0]
 
-    lease = json.loads(box.command("ps", "--json").stdout)["leases"][0]
-    assert lease["predicted"] == predicted_memory(box.home, settings, read_card(starter))
-    assert lease["predicted"] * 0.8 < lease["measured"] <= lease["predicted"]
+    assert lease["predicted"] == predicted_memory(tmp_path, settings, read_card(starter))
+    assert lease["predicted"] * 0.75 < lease["measured"] <= lease["predicted"]

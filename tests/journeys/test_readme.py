@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running import Running, environment, furnish, tinderbox
+from tests.journeys.running import PATIENCE, Running, environment, furnish, tinderbox
 
 pytestmark = pytest.mark.slow
 README = Path(__file__).parents[2] / "README.md"
@@ -32,7 +32,12 @@ def test_the_python_example_works_as_written(box: Running) -> None:
     code = blocks("python")[0].replace("http://127.0.0.1:8910", box.address)
 
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(box.home), capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code],
+        env=environment(box.home),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
     )
 
     assert done.stdout.strip()

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.journeys.running import STARTER, Running, furnish, running
+from tests.journeys.running import PATIENCE, STARTER, Running, furnish, running
 
 pytestmark = pytest.mark.slow
 NOTES = {"role": "user", "content": "Keep these notes: " + ", ".join(f"note {n} is {n * 7}" for n in range(40))}
@@ -16,7 +16,7 @@ NEXT = [{"role": "assistant", "content": "Kept."}, {"role": "user", "content": "
 def cached(box: Running, *messages: dict[str, str]) -> int:
     """How many tokens of the conversation were not read again."""
     body = {"model": STARTER, "messages": messages, "max_tokens": 4, "temperature": 0}
-    answer: dict[str, Any] = httpx2.post(f"{box.address}/v1/chat/completions", json=body, timeout=60).json()
+    answer: dict[str, Any] = httpx2.post(f"{box.address}/v1/chat/completions", json=body, timeout=PATIENCE).json()
     return int(answer["usage"]["prompt_tokens_details"]["cached_tokens"])
 
 

@@ -80,7 +80,7 @@ def quantises(box: Running) -> bool:
     """Whether a job comes to its end; it takes the processor only while nobody else wants it."""
     begun = box.command("quantise", STARTER, "q8_0", "--requantise", "--json")
     number = json.loads(begun.stdout)["number"]
-    return comes_true(lambda: job(box, number)["state"] == "done", seconds=3 * PATIENCE)
+    return comes_true(lambda: job(box, number)["state"] == "done")
 
 
 @needs_sandbox
@@ -89,12 +89,13 @@ def test_without_a_route_code_of_agents_runs(sealed: Running, tmp_path: Path) ->
 
 
 def test_without_a_route_the_page_is_whole(sealed: Running) -> None:
-    page = httpx2.get(sealed.address).text
+    page = httpx2.get(sealed.address, timeout=PATIENCE).text
     named = re.findall(r'(?:src|href)="(/?static/[^"]+)"', page)
 
     assert len(named) > 1
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
-    assert {httpx2.get(f"{sealed.address}/{file.lstrip('/')}").status_code for file in named} == {200}
+    addresses = [f"{sealed.address}/{file.lstrip('/')}" for file in named]
+    assert {httpx2.get(address, timeout=PATIENCE).status_code for address in addresses} == {200}
 
 
 def test_without_a_route_the_doctor_finds_nothing_wrong(sealed: Running) -> None:

@@ -51,7 +51,7 @@ def test_measuring_keeps_to_its_time(tmp_path: Path) -> None:
 
     measure(probe(), tmp_path, seconds=0.5, file=8 * MiB)
 
-    assert time.perf_counter() - begun < 5
+    assert time.perf_counter() - begun < 20
 
 
 def test_a_processor_is_known_by_what_was_measured_of_it(tmp_path: Path) -> None:

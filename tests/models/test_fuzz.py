@@ -12,6 +12,7 @@ from tests.models.fuzz import Fuzzed, ask, fuzz_apart, mutated, seeds
 from tinderbox.units import MiB
 
 SEEDS = seeds()
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +20,13 @@ def fuzzed() -> Fuzzed:
     return fuzz_apart(count=2000, seed=7)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=CHECKS)
 @given(content=st.sampled_from(SEEDS), chance=st.randoms(use_true_random=False))
 def test_a_mutated_header_gives_a_card_or_a_refusal(content: bytes, chance: random.Random, tmp_path: Path) -> None:
     assert ask(mutated(content, chance), tmp_path / "x.gguf") in {"card", "refused"}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=CHECKS)
 @given(content=st.binary(max_size=400))
 def test_random_bytes_behind_the_magic_are_refused_or_read(content: bytes, tmp_path: Path) -> None:
     assert ask(b"GGUF\x03\x00\x00\x00" + content, tmp_path / "x.gguf") in {"card", "refused"}

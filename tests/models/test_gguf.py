@@ -75,11 +75,11 @@ def test_a_long_vocabulary_is_walked_over_and_counted(tmp_path: Path) -> None:
         tmp_path / "x.gguf"
     )
 
-    start = time.perf_counter()
+    start = time.process_time()
     card = read_card(path)
 
     assert card.vocabulary == 200_000
-    assert time.perf_counter() - start < 1.0  # 0.05 s on a quiet machine
+    assert time.process_time() - start < 1.0  # 0.05 s on a quiet machine
 
 
 def test_the_starter_is_read_as_it_is(starter: Path) -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -177,7 +176,7 @@ def test_a_store_moves_with_its_home(store: Store, tiny: Path, tmp_path: Path) -
     assert Store(moved).find("mine:1b").card().name == "Tiny"
 
 
-def test_a_list_of_models_takes_milliseconds_and_no_heavy_import(store: Store, tiny: Path) -> None:
+def test_a_list_of_models_takes_no_heavy_import(store: Store, tiny: Path) -> None:
     store.add_file(tiny, "mine:1b")
     program = (
         "import sys, pathlib; from tinderbox.models.store import Store;"
@@ -185,7 +184,6 @@ def test_a_list_of_models_takes_milliseconds_and_no_heavy_import(store: Store, t
         " sorted({'httpx2', 'pydantic', 'huggingface_hub', 'shutil', 'hashlib'} & set(sys.modules)))"
     )
 
-    start = time.perf_counter()
     said = subprocess.run(
         [sys.executable, "-c", program, store.home],
         capture_output=True,
@@ -195,4 +193,3 @@ def test_a_list_of_models_takes_milliseconds_and_no_heavy_import(store: Store, t
     )
 
     assert said.stdout == "mine:1b []\n"
-    assert time.perf_counter() - start < 1.0  # 0.1 s on a quiet machine

@@ -191,9 +191,9 @@ def test_every_price_is_a_number_that_is_not_below_zero() -> None:
 
 def test_a_thousand_speeds_are_told_in_a_few_seconds() -> None:
     model, settings = find_shape("gpt-oss-120b", "MXFP4"), Settings()
-    begun = time.perf_counter()
+    begun = time.process_time()
 
     speeds = [predict(model, SPARK, settings) for _ in range(200)]
 
     assert len(speeds) == 200
-    assert time.perf_counter() - begun < 1.0
+    assert time.process_time() - begun < 1.0

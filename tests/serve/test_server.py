@@ -29,7 +29,7 @@ async def answer_length(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Hasty(Connection):
-    patience = 0.1
+    patience = 0.5
 
 
 class Crowded(Connection):
@@ -101,7 +101,7 @@ async def test_a_body_may_be_larger_than_a_head(tmp_path: Path) -> None:
 @pytest.mark.parametrize("begun", [b"", HELLO[:20]], ids=["nothing", "half a head"])
 async def test_whoever_says_nothing_is_let_go(tmp_path: Path, begun: bytes) -> None:
     async with serving(tmp_path, kind=Hasty) as port:
-        assert await asyncio.wait_for(ask(port, begun), 10) == b""
+        assert await asyncio.wait_for(ask(port, begun), 60) == b""
 
 
 @pytest.mark.anyio
@@ -123,7 +123,7 @@ async def test_a_body_that_nobody_reads_is_not_awaited_for_ever(tmp_path: Path) 
     async with serving(tmp_path, kind=Hasty) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(head)
-        said = await asyncio.wait_for(reader.read(), 10)  # until the server closes
+        said = await asyncio.wait_for(reader.read(), 60)  # until the server closes
         writer.close()
 
     assert said.startswith(b"HTTP/1.1 200 ")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from tests.web.scripted_box import ScriptedBox
 
@@ -21,6 +21,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 60_000  # milliseconds, for what takes some tens on a quiet machine
 DESKTOP: ViewportSize = {"width": 1200, "height": 800}
 
 
@@ -57,6 +58,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        expect.set_options(timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -79,7 +81,7 @@ def open_page(browser: Browser, box: ScriptedBox) -> Iterator[Callable[..., Visi
         contexts.append(context)
         visit = Visit(context.new_page())
         visit.watch()
-        visit.page.set_default_timeout(10_000)
+        visit.page.set_default_timeout(PATIENCE)
         visit.page.goto(box.url)
         visit.page.wait_for_selector("#model[data-state=ready], #model[data-state=stored]")
         return visit

@@ -110,7 +110,7 @@ class ScriptedBox:
 
     def stop(self) -> None:
         self._server.force_exit = self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
 
     @property
     def url(self) -> str:

@@ -66,7 +66,7 @@ def test_a_box_that_goes_away_is_said_and_one_that_comes_back_is_found(
     expect(banner).to_contain_text("Trying again…")
     box.start()
 
-    expect(banner).to_be_empty(timeout=10_000)
+    expect(banner).to_be_empty()
     expect(visit.ask_and_wait("hello")).to_contain_text("You said: hello")
 
 
