@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tinderbox.agents.folder import Folder
-from tinderbox.agents.lines import Key, find_lines, line_of
+from tinderbox.lines import Key, find_lines, line_of
 from tinderbox.agents.settings import (
     KINDS,
     LIMITS,

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinderbox.agents.lines import Key, find_lines, line_of
+from tinderbox.lines import Key, find_lines, line_of
 
 HARD = '''\
 # a = 1
