@@ -96,6 +96,11 @@ class Client:
     def job(self, number: int) -> dict[str, Any]:
         return self._call("GET", f"/box/jobs/{number}")
 
+    def job_metrics(self, number: int) -> dict[str, list[list[float]]]:
+        """By name, the points (step, value) of what the job has measured of itself."""
+        found: dict[str, list[list[float]]] = self._call("GET", f"/box/jobs/{number}/metrics")["metrics"]
+        return found
+
     def submit(self, kind: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """A new job, which waits for its turn."""
         return self._call("POST", "/box/jobs", {"kind": kind, "arguments": arguments})

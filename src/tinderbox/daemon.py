@@ -42,6 +42,7 @@ from tinderbox.plan.plan import backend_of
 from tinderbox.plan.settings import usual_ubatch
 from tinderbox.planning import this_machine
 from tinderbox.state import opened
+from tinderbox.train.kind import train_kinds
 from tinderbox.units import Bytes
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         pool = make_pool(config, store, sockets, governor, held)
         lessons = Lessons(config.home, pool, store)
         health = Health(pool.engines)
-        kinds = known_kinds(config.home, config.threads or physical_cores())
+        threads = config.threads or physical_cores()
+        kinds = {**known_kinds(config.home, threads), **train_kinds(config.home, threads)}
         runner = Runner(Book(config.home), kinds, governor.tenancy, config.home, partial(Limit, grounds=held))
         stopping = asyncio.Event()
         watches = [

@@ -7,6 +7,7 @@ import pytest
 
 from tests.jobs.yard import open_yard
 from tinderbox.errors import BadRequest, Conflict, NoSuchJob, WrongUsage
+from tinderbox.jobs.metrics import Metrics
 from tinderbox.units import GB
 
 pytestmark = pytest.mark.anyio
@@ -91,6 +92,28 @@ async def test_a_job_that_fails_says_why_in_one_line(tmp_path: Path, then: str, 
         failed = await yard.comes_to(job.number, "failed")
 
     assert words in (failed.error or "")
+
+
+async def test_a_job_that_asks_for_another_start_is_asked_for_its_memory_anew(tmp_path: Path) -> None:
+    async with open_yard(tmp_path) as yard:
+        job = await yard.runner.submit("count", {"then": "again"})
+
+        done = await yard.comes_to(job.number, "done")
+
+    assert done.result["counted"] == 3
+    assert yard.asked == [f"run {job.number}"] * 2
+
+
+async def test_what_a_job_measures_of_itself_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
+    async with open_yard(tmp_path) as yard:
+        job = await yard.runner.submit("count", {})
+        await yard.comes_to(job.number, "done")
+
+        curves = yard.runner.curves(job.number)
+        yard.runner.forget(job.number)
+
+    assert curves == {"counted": [(3, 3.0)]}
+    assert Metrics(tmp_path).curves(job.number) == {}
 
 
 async def test_a_stopped_job_is_gone_with_its_process_and_can_be_resumed(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ say(message=f"begins at {count}", kept={"count": count})
 while count < orders["to"]:
     count += 1
     say(progress=count / orders["to"], kept={"count": count})
+say(metrics={"step": count, "counted": count})
+if orders["then"] == "again" and not (orders["kept"] or {}).get("ready"):
+    say(again=True, kept={"count": count, "ready": True})
+    sys.exit()
 if orders["then"] == "wait":
     time.sleep(600)
 if orders["then"] == "refuse":

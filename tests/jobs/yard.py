@@ -35,6 +35,7 @@ class Yard:
         self.book = Book(home)
         self.room = asyncio.Event()
         self.room.set()
+        self.asked: list[str] = []
         self.holders: dict[str, Callable[[], None]] = {}
         self.runner = Runner(self.book, {"count": count}, self.tenancy, home, at_once=at_once)
 
@@ -45,6 +46,7 @@ class Yard:
         if wanted > 8 * GB:
             raise DoesNotFit(f"{holder} needs more than there is.")
         await self.room.wait()
+        self.asked.append(holder)
         self.holders[holder] = on_yield
         try:
             yield

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from tinderbox.agents.folder import Folder
-from tinderbox.lines import Key, find_lines, line_of
 from tinderbox.agents.settings import (
     KINDS,
     LIMITS,
@@ -28,6 +27,7 @@ from tinderbox.agents.settings import (
     read_text,
 )
 from tinderbox.errors import NotFound, WrongUsage, did_you_mean
+from tinderbox.lines import Key, find_lines, line_of
 
 FOLDER = "agents"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("keys", "Make, list and revoke keys: who else may use the box."),
     "audit": ("audit", "Say who did what to keys, models, jobs and the box."),
     "quantise": ("jobs", "Make a stored model smaller, as a job."),
+    "train": ("train", "Fine-tune a stored model on your own data, as a job."),
     "jobs": ("jobs", "List the jobs of the box, and look after them."),
     "doctor": ("doctor", "Find what is wrong with this machine or install."),
 }

@@ -2,8 +2,9 @@
 
 It is handed its orders as one JSON line on standard input, with a `folder` of its own and what it has `kept`. It says
 on standard output, one JSON object a line, any of: `progress` (0 to 1), `message`, `kept` (what need not be done again;
-handed back at the next start), `result`, `error`. Standard error, and lines that are no JSON, go into its log. Status 0
-means done.
+handed back at the next start), `result`, `error`, `metrics` (numbers of a `step`), `again` (true: start me anew, with
+the memory that my kind now predicts). Standard error, and lines that are no JSON, go into its log. Status 0 means done,
+or that it is to be started again.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tinderbox.engines.limits import Limit
 from tinderbox.errors import BadRequest, Conflict, TinderboxError, did_you_mean
@@ -16,6 +16,7 @@ from tinderbox.jobs import job as life
 from tinderbox.jobs.book import Book
 from tinderbox.jobs.job import Job
 from tinderbox.jobs.kinds import Kind
+from tinderbox.jobs.metrics import Metrics, Point
 from tinderbox.jobs.process import Process
 from tinderbox.units import Bytes
 
@@ -24,6 +25,7 @@ from tinderbox.units import Bytes
 # never be granted.
 Tenancy = Callable[[str, Bytes, Callable[[], None], Callable[[], Bytes | None]], AbstractAsyncContextManager[None]]
 
+_End = Literal["done", "yielded", "again"]
 _READ_EVERY = 0.5  # seconds between looks at a log that grows
 _CHUNK = 1 << 16  # bytes
 
@@ -46,6 +48,7 @@ class Runner:
         self._kinds = kinds
         self._tenancy = tenancy
         self._home = home
+        self._metrics = Metrics(home)
         self._limits = limits
         self._turns = asyncio.Semaphore(at_once)
         self._jobs: dict[int, Job] = {}  # those that have not ended, as they are now: the book knows no progress
@@ -96,6 +99,7 @@ class Runner:
         if not (job := self.find(number)).is_over:
             raise Conflict(f"Job {number} is {job.state}.", f"Stop it first: tinderbox jobs stop {number}")
         self._book.remove(number)
+        self._metrics.remove(number)
         self.log(number).unlink(missing_ok=True)
         shutil.rmtree(self.folder(number), ignore_errors=True)
 
@@ -106,6 +110,11 @@ class Runner:
     def log(self, number: int) -> Path:
         """The words of a job's process, which are there once it has started."""
         return self._home / "logs" / f"run-{number}.log"
+
+    def curves(self, number: int) -> dict[str, list[Point]]:
+        """What the job's process has measured of itself. Raises NotFound with the nearest numbers."""
+        self.find(number)
+        return self._metrics.curves(number)
 
     async def read_log(self, number: int, stopping: Callable[[], bool] | None = None) -> AsyncIterator[bytes]:
         """The log; with `stopping`, what is added too, until the job ends or that says so."""
@@ -143,7 +152,8 @@ class Runner:
             self._put(life.fail(self._jobs[number], said, _now()))
 
     async def _run(self, number: int) -> bool:
-        """From the memory's grant to the end, or until it is wanted back. Returns whether the job is done."""
+        """From the memory's grant to the end, or until it is wanted back or the process asks for another start. Returns
+        whether the job is done."""
         job = self._jobs[number]
         work = await asyncio.to_thread(self._kind(job.kind), job.arguments, self.folder(number))
         self._jobs[number] = life.ask(job, work.predicted)
@@ -151,16 +161,25 @@ class Runner:
         wanted = asyncio.Event()
         async with self._tenancy(job.holder, work.predicted, wanted.set, process.measured):
             self._put(life.start(self._jobs[number], _now()))
-            done = await self._attend(number, process, work.orders, wanted)
-        if not done:
+            end = await self._attend(number, process, work.orders, wanted)
+        if end == "yielded":
             self._put(life.give_way(self._jobs[number]))
-        return done
+        elif end == "again":
+            self._put(life.take_up(self._jobs[number]))
+        return end == "done"
 
-    async def _attend(self, number: int, process: Process, orders: Mapping[str, Any], wanted: asyncio.Event) -> bool:
+    async def _attend(self, number: int, process: Process, orders: Mapping[str, Any], wanted: asyncio.Event) -> _End:
         folder = self.folder(number)
         folder.mkdir(parents=True, exist_ok=True)
         orders = {**orders, "folder": str(folder), "kept": self._jobs[number].kept}
-        attending = asyncio.create_task(process.run(orders, lambda words: self._hear(number, words)))
+        end: _End = "done"
+
+        def hear(words: Mapping[str, Any]) -> None:
+            nonlocal end
+            end = "again" if words.get("again") is True else end
+            self._hear(number, words)
+
+        attending = asyncio.create_task(process.run(orders, hear))
         giving_way = asyncio.create_task(wanted.wait())
         try:
             await asyncio.wait([attending, giving_way], return_when=asyncio.FIRST_COMPLETED)
@@ -169,9 +188,9 @@ class Runner:
             attending.cancel()
             await asyncio.wait([attending])  # no memory is given back while the process has it
         if attending.cancelled():
-            return False
+            return "yielded"
         attending.result()
-        return True
+        return end
 
     def _kind(self, name: str) -> Kind:
         if name not in self._kinds:
@@ -183,6 +202,8 @@ class Runner:
         job = self._jobs[number] = life.hear(self._jobs[number], words)
         if "kept" in words or "result" in words:
             self._book.write(job)
+        if "metrics" in words:
+            self._metrics.add(number, words["metrics"])
 
     def _put(self, job: Job) -> None:
         self._jobs[job.number] = job

@@ -49,6 +49,10 @@ def job_routes(runner: Runner, stopping: Stopping, audit: Audit) -> APIRouter:
             runner.forget(number)
         return {"removed": number}
 
+    @router.get("/{number}/metrics")
+    def metrics(number: Number) -> dict[str, Any]:
+        return {"metrics": runner.curves(number)}
+
     @router.get("/{number}/log", response_class=StreamingResponse, responses=_LOG)
     async def log(number: Number, follow: bool = False) -> StreamingResponse:
         runner.find(number)  # here: an error in mid-stream could not be told

@@ -128,7 +128,7 @@ def _fill(model: Any, config: Any, architecture: str, path: Path, places: dict[s
         weights = process(weights=weights, name=tensor.name).weights
         if tuple(weights.shape) != tuple(parameters[name].shape):
             raise BadModelFile(f"{path.name}: '{tensor.name}' has the shape {list(weights.shape)}, which does not fit.")
-        parameters.pop(name).copy_(torch.from_numpy(weights))
+        parameters.pop(name).copy_(torch.tensor(weights))
     if parameters:
         missing = next(iter(parameters))
         raise BadModelFile(
@@ -144,7 +144,7 @@ def _quick_reading() -> Iterator[Any]:
     import gguf
     import numpy
 
-    class Reader(gguf.GGUFReader):  # type: ignore[misc]  (the package is not here when types are checked)
+    class Reader(gguf.GGUFReader):  # type: ignore[misc]  # the package is not here when types are checked
         def _get(self, offset: int, dtype: Any, count: int = 1, override_order: Any = None) -> Any:
             count = int(count)
             return numpy.frombuffer(self.data, dtype, count, int(offset)) if count else numpy.empty(0, dtype)

@@ -32,7 +32,7 @@ _LONGEST_LINE = 16 << 20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One line of the data. `messages` end with the assistant in a chat; in a preference they lead to the two answers."""
+    """One line of the data. `messages` end with the assistant in a chat; in a preference they lead to both answers."""
 
     place: str
     kind: Kind
@@ -87,6 +87,12 @@ def read_dataset(recipe: Recipe) -> Dataset:
     if not unseen:
         notes.append("Nothing is held out: the perplexity is told of what is learnt.")
     return Dataset(tuple(training), tuple(unseen), sha256, tuple(notes))
+
+
+def data_size(recipe: Recipe) -> int:
+    """Bytes of all of its files. Raises NotFound and WrongUsage where there are none."""
+    paths = [recipe.data, *([recipe.held_out_data] if recipe.held_out_data else [])]
+    return sum(file.stat().st_size for path in paths for file in _files(Path(path)))
 
 
 def _part(examples: list[Example], recipe: Recipe) -> tuple[list[Example], list[Example]]:

@@ -33,7 +33,7 @@ class Recipe:
     A step learns from `batch` examples, computed in rows of at most `row` tokens; without `packing` each example is a
     row of its own. `held_out` is the share of the examples that is only asked, `held_out_data` a file of such.
     `length` is the most tokens of an example (None: the model's context). `rank`, `alpha` and `dropout` are the
-    adapter's; `beta` is DPO's. `merge` is the type in which the whole model is written (None: the adapter alone).
+    adapter's; `beta` is DPO's. With `merge` the whole model is written beside the adapter, in 16 bits.
     """
 
     model: str
@@ -59,7 +59,7 @@ class Recipe:
     packing: bool = True
     recompute: bool = False
     template: bool = True
-    merge: str | None = None
+    merge: bool = False
     seed: int = 0
     save_every: float = 120.0
     keep: int = 2
@@ -213,7 +213,7 @@ _READS: Mapping[str, Read] = {
     "packing": _yes,
     "recompute": _yes,
     "template": _yes,
-    "merge": _text,
+    "merge": _yes,
     "seed": _whole(0, 2**31 - 1),
     "save_every": _number(0, 86_400),
     "keep": _whole(1, 100),

@@ -1,5 +1,5 @@
-"""Which examples a step learns from, and how they share rows of tokens: functions of the recipe alone, so that a run that
-is resumed goes on with the same ones, and the largest row is known before anything is loaded.
+"""Which examples a step learns from, and how they share rows of tokens: functions of the recipe alone, so that a run
+that is resumed goes on with the same ones, and the largest row is known before anything is loaded.
 """
 
 from __future__ import annotations

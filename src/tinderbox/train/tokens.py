@@ -177,5 +177,3 @@ def _encode(pieces: Sequence[Piece], tokenizer: Any) -> tuple[list[int], list[in
 def _cut(ids: list[int], learnt: list[int], longest: int) -> list[tuple[list[int], list[int]]]:
     cuts = [(ids[at : at + longest], learnt[at : at + longest]) for at in range(0, len(ids), longest)]
     return [cut for cut in cuts if len(cut[0]) > 1] or cuts[:1]
-
-
