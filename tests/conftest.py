@@ -24,7 +24,7 @@ hypothesis.settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--sealed", action="store_true", help="run the journeys where there is loopback and no route")
+    parser.addoption("--sealed", action="store_true", help="skip the journeys where they cannot be without a way out")
 
 
 @pytest.hookimpl(wrapper=True)

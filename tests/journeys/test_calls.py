@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.running import PATIENCE, STARTER, Running, environment, furnish
 from tests.journeys.sealed import leaving, needs_strace, strace
-from tests.journeys.test_sealed import QUESTION, quantises
+from tests.journeys.test_sealed import QUESTION, quantises, serves_its_page
 from tests.journeys.test_survival import comes_true
 
 pytestmark = pytest.mark.slow
@@ -25,12 +25,12 @@ def test_no_call_of_the_box_or_its_children_leaves_loopback(starter: Path, tmp_p
     box = Running(home, written["address"], written["pid"])
 
     try:
-        answer, quantised = box.command(*QUESTION), quantises(box)
+        answer, page, quantised = box.command(*QUESTION), serves_its_page(box), quantises(box)
     finally:
         box.command("down")
         traced.wait(PATIENCE)
 
-    assert (answer.returncode, quantised) == (0, True), answer.stderr
+    assert (answer.returncode, page, quantised) == (0, True, True), answer.stderr
     assert leaving(log) == []
     assert "AF_UNIX" in log.read_text()  # the box speaks to its children
 
