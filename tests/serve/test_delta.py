@@ -71,6 +71,14 @@ def test_the_text_ends_before_the_first_stop_sequence() -> None:
     assert (read[-1].finish, read[-1].stopped_by) == ("stop", "END")
 
 
+def test_nothing_is_told_of_what_came_with_the_stop_sequence_and_goes_on_after_it() -> None:
+    joined = event(content="one END") + event(content=" two") + end("stop")
+
+    read = list(Deltas(["END"]).read(joined))
+
+    assert [(delta.text, delta.stopped_by) for delta in read] == [("one ", "END")]
+
+
 def test_what_only_began_a_stop_sequence_is_told_in_the_end() -> None:
     deltas = Deltas(["END"])
 

@@ -81,6 +81,8 @@ class Deltas:
             delta = _read(said)
             delta = self._until_stop(delta) if self._stops else delta
             yield self._readers[delta.choice].read(delta) if self._readers is not None else delta
+            if delta.stopped_by is not None:
+                return  # where pieces were joined, this one may go on after the stop sequence
 
     def _until_stop(self, delta: Delta) -> Delta:
         """Hold back what may be the start of a stop sequence until it is clear that it is none."""
