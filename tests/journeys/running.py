@@ -17,6 +17,7 @@ from tinderbox.models.store import Store
 
 STARTER = "smollm2:135m"
 PATIENCE = 180  # seconds, for what takes two on a quiet machine
+LEISURE = 600  # seconds, for jobs: they have the processor only while nobody else wants it
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.journeys.running import PATIENCE, STARTER, Running, descendants, furnish, is_alive, running
+from tests.journeys.running import LEISURE, PATIENCE, STARTER, Running, descendants, furnish, is_alive, running
 from tests.journeys.test_survival import STORY, comes_true, lines
 from tinderbox.models.store import Store
 
@@ -231,11 +231,11 @@ def test_a_disk_that_fills_while_a_conversation_is_saved_loses_only_the_save(sta
 def test_a_job_yields_to_a_person_and_then_goes_on_by_itself_to_its_end(starter: Path, tmp_path: Path) -> None:
     with house(tmp_path, starter, "330MB", "idle = 1") as at:
         at.box.command("quantise", STARTER, "q3_k_m", "--requantise")
-        assert comes_true(lambda: job(at)["kept"] is not None)
+        assert comes_true(lambda: job(at)["kept"] is not None, LEISURE)
 
         assert at.ask(RED).status_code == 200
 
-        assert comes_true(lambda: job(at)["state"] == "done")
+        assert comes_true(lambda: job(at)["state"] == "done", LEISURE)
         assert [what for what, _ in at.why("run 1")].count("yielded") == 1
         assert at.ask(f"{STARTER}-q3_k_m").status_code == 200
 
@@ -243,11 +243,11 @@ def test_a_job_yields_to_a_person_and_then_goes_on_by_itself_to_its_end(starter:
 def test_a_job_that_is_killed_leaves_no_lease(starter: Path, tmp_path: Path) -> None:
     with house(tmp_path, starter, ONE) as at:
         at.box.command("quantise", STARTER, "q3_k_m", "--requantise")
-        assert comes_true(lambda: job(at)["kept"] is not None)
+        assert comes_true(lambda: job(at)["kept"] is not None, LEISURE)
 
         os.kill(descendants(at.box.pid)[0], signal.SIGKILL)
 
-        assert comes_true(lambda: job(at)["state"] == "failed")
+        assert comes_true(lambda: job(at)["state"] == "failed", LEISURE)
         assert at.states() == {}
 
 

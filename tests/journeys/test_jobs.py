@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.running import STARTER, Running, descendants, furnish, is_alive, running, tinderbox
+from tests.journeys.running import LEISURE, STARTER, Running, descendants, furnish, is_alive, running, tinderbox
 from tests.journeys.test_survival import comes_true
 
 pytestmark = pytest.mark.slow
@@ -50,25 +50,25 @@ def test_a_quantised_model_answers(own_box: Running, kind: str) -> None:
 
 def test_a_killed_job_fails_in_one_line_and_the_box_goes_on(own_box: Running) -> None:
     number = json.loads(own_box.command(*SLOW).stdout)["number"]
-    assert comes_true(lambda: is_at_work(own_box, number))
+    assert comes_true(lambda: is_at_work(own_box, number), LEISURE)
 
     os.kill(descendants(own_box.pid)[0], signal.SIGKILL)
 
-    assert comes_true(lambda: job(own_box, number)["state"] == "failed")
+    assert comes_true(lambda: job(own_box, number)["state"] == "failed", LEISURE)
     assert job(own_box, number)["error"] == "Its process was ended by signal 9 (SIGKILL)."
     assert own_box.command("ps").returncode == 0
 
 
 def test_a_job_goes_on_where_it_was_when_a_killed_box_starts_again(own_box: Running) -> None:
     number = json.loads(own_box.command(*SLOW).stdout)["number"]
-    assert comes_true(lambda: is_at_work(own_box, number))
+    assert comes_true(lambda: is_at_work(own_box, number), LEISURE)
     before = job(own_box, number)
     child = descendants(own_box.pid)[0]
 
     os.kill(own_box.pid, signal.SIGKILL)
     assert comes_true(lambda: not is_alive(child) and not is_alive(own_box.pid))
     with running(own_box.home) as again:
-        assert comes_true(lambda: job(again, number)["state"] == "running")
+        assert comes_true(lambda: job(again, number)["state"] == "running", LEISURE)
         after = job(again, number)
 
     assert after["kept"]["tensors"] >= before["kept"]["tensors"]
@@ -78,7 +78,7 @@ def test_a_job_goes_on_where_it_was_when_a_killed_box_starts_again(own_box: Runn
 def test_a_job_gives_way_to_a_person_and_goes_on_when_there_is_room(starter: Path, tmp_path: Path) -> None:
     with running(furnish(tmp_path, starter), "--memory", "280MB") as box:
         number = json.loads(box.command(*SLOW).stdout)["number"]
-        assert comes_true(lambda: is_at_work(box, number))
+        assert comes_true(lambda: is_at_work(box, number), LEISURE)
 
         answer = box.command("run", STARTER, CAPITAL, "--max-tokens", "20", "--temperature", "0")
         during = job(box, number)
@@ -86,13 +86,13 @@ def test_a_job_gives_way_to_a_person_and_goes_on_when_there_is_room(starter: Pat
 
         assert "Paris" in answer.stdout, answer.stderr
         assert (during["state"], "waits for" in during["message"]) == ("yielded", True)
-        assert comes_true(lambda: job(box, number)["state"] == "running")
+        assert comes_true(lambda: job(box, number)["state"] == "running", LEISURE)
         assert job(box, number)["kept"]["tensors"] >= during["kept"]["tensors"]
 
 
 def test_a_running_job_is_a_lease_with_what_it_holds(own_box: Running) -> None:
     number = json.loads(own_box.command(*SLOW).stdout)["number"]
-    assert comes_true(lambda: is_at_work(own_box, number))
+    assert comes_true(lambda: is_at_work(own_box, number), LEISURE)
 
     lease = json.loads(own_box.command("ps", "--json").stdout)["leases"][0]
 
@@ -104,7 +104,7 @@ def test_a_bench_as_a_job_keeps_its_rows_and_ends_with_its_engine(own_box: Runni
     started = own_box.command("bench", STARTER, "--depths", "0,64", "--prompt", "16", "--reply", "4", "--job", "--json")
     number = json.loads(started.stdout)["number"]
 
-    assert comes_true(lambda: job(own_box, number)["state"] == "done")
+    assert comes_true(lambda: job(own_box, number)["state"] == "done", LEISURE)
     assert [row["depth"] for row in job(own_box, number)["result"]["points"]] == [0, 64]
     assert "PREFILL" in own_box.command("jobs", "logs", str(number)).stdout
     assert descendants(own_box.pid) == []

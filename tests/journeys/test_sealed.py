@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.agents.yard import make_yard, needs_sandbox
-from tests.journeys.running import PATIENCE, STARTER, Running, furnish, is_alive, running
+from tests.journeys.running import LEISURE, PATIENCE, STARTER, Running, furnish, is_alive, running
 from tests.journeys.sealed import without_a_route
 from tests.journeys.test_jobs import job
 from tests.journeys.test_survival import comes_true
@@ -80,7 +80,7 @@ def quantises(box: Running) -> bool:
     """Whether a job comes to its end; it takes the processor only while nobody else wants it."""
     begun = box.command("quantise", STARTER, "q8_0", "--requantise", "--json")
     number = json.loads(begun.stdout)["number"]
-    return comes_true(lambda: job(box, number)["state"] == "done")
+    return comes_true(lambda: job(box, number)["state"] == "done", LEISURE)
 
 
 @needs_sandbox
