@@ -50,3 +50,4 @@ lock:
 	uv pip compile --universal --generate-hashes --no-annotate --no-header --quiet pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-annotate --no-header --quiet --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet -c requirements.lock $(LOCKS)/agents.in -o $(LOCKS)/agents.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet -c requirements.lock --override $(LOCKS)/torch.txt $(LOCKS)/train.in | sed "s/ ; sys_platform == 'never'//" > $(LOCKS)/train.lock

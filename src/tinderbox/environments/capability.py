@@ -16,7 +16,8 @@ LOCKS = Path(__file__).parent / "locks"
 class Capability:
     """`imports` are the modules that prove it works. `download` and `installed` were measured on Linux, x86-64.
 
-    `python` is the version that it needs (None: the box's own).
+    `python` is the version that it needs (None: the box's own). Packages whose names begin as `large` says are fetched
+    one by one, so that little is lost when one is broken off.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Capability:
     download: Bytes
     installed: Bytes
     python: str | None = None
+    large: tuple[str, ...] = ()
     locks: Path = LOCKS
 
     @property
@@ -39,6 +41,14 @@ CAPABILITIES = (
         imports=("pydantic_ai", "mcp", "openai", "sqlite_vec", "opentelemetry.sdk.trace", "httpx2"),
         download=26 * MB,
         installed=200 * MB,
+    ),
+    Capability(
+        name="train",
+        purpose="train models of language, vision and robots: torch and what goes with it",
+        imports=("torch", "torchvision", "transformers", "peft", "timm", "stable_baselines3", "mujoco", "onnxruntime"),
+        download=3200 * MB,
+        installed=6700 * MB,
+        large=("torch", "nvidia-", "triton"),
     ),
 )
 

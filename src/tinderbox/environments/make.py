@@ -125,7 +125,7 @@ def _make(wanted: Capability, site: Site, python: Path, report: Callable[[Step],
     report(Step("making"))
     _create(python, site)
     requirements = _applicable(wanted.lock.requirements, site.python)
-    _fetch(requirements, site, report)
+    _fetch(requirements, wanted.large, site, report)
     report(Step("installing", count=len(requirements)))
     lines = "\n".join(requirement.text for requirement in requirements)
     _pip(site, ["install", "--no-index", "--find-links", str(site.wheels)], lines, lambda _: None)
@@ -165,12 +165,12 @@ def _applicable(requirements: tuple[Requirement, ...], python: Path) -> list[Req
     return [one for one, applies in zip(requirements, json.loads(answer.stdout), strict=True) if applies]
 
 
-def _fetch(requirements: list[Requirement], site: Site, report: Callable[[Step], None]) -> None:
+def _fetch(requirements: list[Requirement], large: tuple[str, ...], site: Site, report: Callable[[Step], None]) -> None:
     missing = _missing(requirements, site.wheels)
-    count = len(requirements)
-    for start in range(0, len(missing), AT_ONCE):
-        some = missing[start : start + AT_ONCE]
-        step = Step("fetching", some[0].name, count - len(missing) + start, count)
+    done = len(requirements) - len(missing)
+    for some in batches(missing, large):
+        step = Step("fetching", some[0].name, done, len(requirements))
+        done += len(some)
 
         def look(line: str, begun: Step = step, some: list[Requirement] = some) -> None:
             nonlocal step
@@ -180,6 +180,13 @@ def _fetch(requirements: list[Requirement], site: Site, report: Callable[[Step],
 
         lines = "\n".join(requirement.text for requirement in some)
         _pip(site, ["download", "--dest", str(site.wheels)], lines, look)
+
+
+def batches(missing: list[Requirement], large: tuple[str, ...]) -> list[list[Requirement]]:
+    """What pip is asked for in one run: some at once, the large ones alone and last."""
+    small = [one for one in missing if not one.name.startswith(large)]
+    together = [small[start : start + AT_ONCE] for start in range(0, len(small), AT_ONCE)]
+    return together + [[one] for one in missing if one.name.startswith(large)]
 
 
 def _further(step: Step, line: str, begun: Step, some: list[Requirement]) -> Step:
