@@ -123,6 +123,36 @@ class Client:
                 raise _as_error(response)
             yield from response.iter_text()
 
+    def run(self, agent: str, task: str) -> dict[str, Any]:
+        """A new run of an agent."""
+        return self._call("POST", "/box/runs", {"agent": agent, "task": task})
+
+    def runs(self) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = self._call("GET", "/box/runs")["runs"]
+        return listed
+
+    def show_run(self, number: int) -> dict[str, Any]:
+        """The run and its steps."""
+        return self._call("GET", f"/box/runs/{number}")
+
+    def spans(self, number: int) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = self._call("GET", f"/box/runs/{number}/trace")["spans"]
+        return listed
+
+    def decide(self, number: int, *, allow: bool, why: str = "") -> dict[str, Any]:
+        """A person's word on the call that the run waits with."""
+        return self._call("POST", f"/box/runs/{number}/verdict", {"allow": allow, "why": why})
+
+    def follow_run(self, number: int) -> Iterator[dict[str, Any]]:
+        """The run each time that something has changed, until it is over or waits for a person."""
+        with self._translated(), self._http.stream("GET", f"/box/runs/{number}/events") as response:
+            if response.status_code != 200:
+                response.read()
+                raise _as_error(response)
+            for line in response.iter_lines():
+                if line.startswith("data: "):
+                    yield json.loads(line[6:])
+
     def chat(self, model: str, messages: list[dict[str, Any]], **sampling: object) -> Iterator[dict[str, Any]]:
         """The answer's chunks as they come, the last with `usage` and `timings`. Closing the iterator stops it."""
         body = {"model": model, "messages": messages, "stream": True, "stream_options": {"include_usage": True}}

@@ -10,7 +10,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinderbox.agents import work as agents
+from tinderbox.agents.loans import Loans
+from tinderbox.agents.runs import Runs
+from tinderbox.agents.work import KIND as AGENT
+from tinderbox.agents.work import run_work
 from tinderbox.audit import HERE, Audit, deed
 from tinderbox.config import Config
 from tinderbox.engines.caches import FOLDER, Caches, contents_of
@@ -27,9 +32,10 @@ from tinderbox.engines.health import Health
 from tinderbox.engines.limits import WATCHED, Limit
 from tinderbox.engines.llamacpp import LlamaCpp, as_planned
 from tinderbox.engines.pool import Order, Pool
+from tinderbox.environments import find
 from tinderbox.errors import Conflict, TinderboxError, WrongUsage
 from tinderbox.jobs.book import Book
-from tinderbox.jobs.kinds import known_kinds
+from tinderbox.jobs.kinds import Kind, known_kinds
 from tinderbox.jobs.runner import Runner
 from tinderbox.keys import own_key, read_keys
 from tinderbox.learning import Load, Timings, correct_load, learn_load, learn_runs, runs_of
@@ -174,9 +180,14 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         pool = make_pool(config, store, sockets, governor, held)
         lessons = Lessons(config.home, pool, store)
         health = Health(pool.engines)
-        threads = config.threads or physical_cores()
-        kinds = {**known_kinds(config.home, threads), **train_kinds(config.home, threads)}
-        runner = Runner(Book(config.home), kinds, governor.tenancy, config.home, partial(Limit, grounds=held))
+        threads, loans = config.threads or physical_cores(), Loans()
+        kinds: dict[str, Kind] = {
+            **known_kinds(config.home, threads),
+            **train_kinds(config.home, threads),
+            AGENT: partial(run_work, _runs_at(config, listener, loans)),
+        }
+        limits = partial(Limit, grounds=held)
+        runner = Runner(Book(config.home), kinds, governor.tenancy, config.home, limits, beside=[AGENT])
         stopping = asyncio.Event()
         watches = [
             asyncio.create_task(watch)
@@ -184,7 +195,7 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
         ]
         try:
             first = asyncio.create_task(_load_first(pool, load_first, stopping))
-            server = partial(_make_server, config, own, pool, lessons, health, runner, stopping, audit)
+            server = partial(_make_server, config, own, loans, pool, lessons, health, runner, stopping, audit)
             runner.start()
             audit.take(deed(HERE, "box started", config.given))
             await _serve(config, own, server, listener, stopping, ready)
@@ -198,6 +209,23 @@ async def run_box(config: Config, *, load_first: str | None = None, ready: Calla
             await minutes.end()
             audit.take(deed(HERE, "box stopped", ""))
             await audit.write()
+
+
+def _runs_at(config: Config, listener: socket.socket, loans: Loans) -> agents.Grounds:
+    """What runs of agents are given: the environment of their process, and a way back to this box."""
+    address = own_address(config, listener)
+    certificate = read_certificate(config.cert) if config.cert else None
+
+    @contextmanager
+    def lend(models: frozenset[str]) -> Iterator[Mapping[str, str | None]]:
+        with loans.lend(models) as secret:
+            yield {"address": address, "secret": secret, "certificate": certificate}
+
+    return agents.Grounds(config.home, partial(_in_environment, config.home), lend, config.context)
+
+
+def _in_environment(home: Path, module: str) -> tuple[str, ...]:
+    return find(home, "agents").command(module)
 
 
 async def _drain(pool: Pool, stopping: asyncio.Event, patience: float) -> None:
@@ -253,6 +281,7 @@ async def _serve(
 def _make_server(
     config: Config,
     own: str,
+    loans: Loans,
     pool: Pool,
     lessons: Lessons,
     health: Health,
@@ -266,7 +295,7 @@ def _make_server(
     from tinderbox.serve.traces import open_traces
     from tinderbox.web.page import page_routes
 
-    store, access = Store(config.home), make_access(config, own)
+    store, access = Store(config.home), make_access(config, own, loans)
     app = make_app(
         pool,
         store,
@@ -277,6 +306,7 @@ def _make_server(
         health=health,
         access=access,
         jobs=runner,
+        runs=Runs(config.home, runner),
         traces=open_traces(config.traces) if config.traces else None,
         audit=audit,
     )

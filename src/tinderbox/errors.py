@@ -10,6 +10,7 @@ TinderboxError
 ├── NotAllowed           not with this key, or not from there (HTTP 403)
 ├── NotFound             no such model, job, file ... with the nearest names (HTTP 404)
 │   ├── NoSuchJob        no job of that number
+│   ├── NoSuchRun        no run of an agent of that number
 │   ├── NoSuchFile       no file kept by that name
 │   ├── NoSuchResponse   no response kept by that name
 │   └── NoSuchPath       nothing is served there
@@ -94,6 +95,10 @@ class NoSuchPath(NotFound):
 
 
 class NoSuchJob(NotFound):
+    pass
+
+
+class NoSuchRun(NotFound):
     pass
 
 

@@ -26,13 +26,13 @@ def test_the_command_has_the_least_of_everything() -> None:
         "print(os.sched_getscheduler(0) == os.SCHED_IDLE, os.nice(0), int(psutil.Process().ionice()[0]), "
         "Path('/proc/self/oom_score_adj').read_text().strip())"
     )
-    child = start("-m", "tinderbox.jobs.child", str(os.getpid()), sys.executable, "-c", script)
+    child = start("-m", "tinderbox.jobs.child", str(os.getpid()), "last", sys.executable, "-c", script)
 
     assert child.communicate(timeout=PATIENCE)[0].split() == ["True", "19", "3", "700"]
 
 
 def test_a_box_that_is_gone_already_starts_nothing() -> None:
-    child = start("-m", "tinderbox.jobs.child", "1", *SLEEPER)
+    child = start("-m", "tinderbox.jobs.child", "1", "last", *SLEEPER)
 
     assert (child.communicate(timeout=PATIENCE)[0], child.returncode) == ("", 1)
 

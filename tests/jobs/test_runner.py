@@ -190,3 +190,36 @@ async def test_several_jobs_can_run_at_once_without_a_word_lost(tmp_path: Path) 
         done = [await yard.comes_to(job.number, "done") for job in jobs]
 
     assert [job.result["counted"] for job in done] == [50, 50, 50]
+
+
+async def test_a_job_rests_without_a_process_until_it_is_resumed(tmp_path: Path) -> None:
+    async with open_yard(tmp_path) as yard:
+        job = await yard.runner.submit("count", {"then": "rest"})
+        resting = await yard.comes_to(job.number, "resting")
+        holders = list(yard.holders)
+
+        yard.runner.resume(job.number)
+
+        assert (resting.message, holders) == ("waits for a word", [])
+        assert (await yard.comes_to(job.number, "done")).result["counted"] == 3
+
+
+async def test_a_job_that_rests_is_left_alone_by_a_box_that_starts_again(tmp_path: Path) -> None:
+    async with open_yard(tmp_path) as yard:
+        job = await yard.runner.submit("count", {"then": "rest"})
+        await yard.comes_to(job.number, "resting")
+
+    async with open_yard(tmp_path) as again:
+        assert again.runner.find(job.number).state == "resting"
+        assert (await again.runner.stop(job.number)).state == "stopped"
+
+
+async def test_a_kind_that_goes_beside_waits_for_no_others(tmp_path: Path) -> None:
+    async with open_yard(tmp_path, beside=["aside"]) as yard:
+        long = await yard.runner.submit("count", {"then": "wait"})
+        await yard.has_counted(long.number, 3)
+
+        short = await yard.runner.submit("aside", {})
+
+        assert (await yard.comes_to(short.number, "done")).result["counted"] == 3
+        assert yard.runner.find(long.number).state == "running"

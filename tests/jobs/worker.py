@@ -23,6 +23,9 @@ if orders["then"] == "again" and not (orders["kept"] or {}).get("ready"):
     sys.exit()
 if orders["then"] == "wait":
     time.sleep(600)
+if orders["then"] == "rest" and "rested" not in (orders["kept"] or {}):
+    say(rests="waits for a word", kept={"count": count, "rested": True})
+    sys.exit(0)
 if orders["then"] == "refuse":
     say(error="The orders cannot be carried out.")
     sys.exit(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,14 @@ def count(arguments: Mapping[str, Any], folder: Path) -> Work:
 class Yard:
     """The runner, and the hand that holds the memory: `room` is set while there is some."""
 
-    def __init__(self, home: Path, at_once: int) -> None:
+    def __init__(self, home: Path, at_once: int, beside: Sequence[str] = ()) -> None:
         self.book = Book(home)
         self.room = asyncio.Event()
         self.room.set()
         self.asked: list[str] = []
         self.holders: dict[str, Callable[[], None]] = {}
-        self.runner = Runner(self.book, {"count": count}, self.tenancy, home, at_once=at_once)
+        kinds = {"count": count, "aside": count}
+        self.runner = Runner(self.book, kinds, self.tenancy, home, at_once=at_once, beside=beside)
 
     @asynccontextmanager
     async def tenancy(
@@ -73,8 +74,8 @@ class Yard:
 
 
 @asynccontextmanager
-async def open_yard(home: Path, at_once: int = 1) -> AsyncIterator[Yard]:
-    yard = Yard(home, at_once)
+async def open_yard(home: Path, at_once: int = 1, beside: Sequence[str] = ()) -> AsyncIterator[Yard]:
+    yard = Yard(home, at_once, beside)
     yard.runner.start()
     try:
         yield yard

@@ -39,6 +39,10 @@ class Allowance:
             self._left -= taken
             return taken
 
+    @property
+    def left(self) -> float:
+        return self._left
+
     def give_back(self, seconds: float) -> None:
         with self._lock:
             self._left += seconds

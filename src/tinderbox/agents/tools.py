@@ -7,7 +7,7 @@ as a sentence to act on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,8 @@ _LONGEST_SCHEMA = 2000  # characters of a database's tables that a description h
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`of` is the table of the agent's file that it comes from; `asks` whether a person is asked before it acts."""
+    """`of` is the table of the agent's file that it comes from; `asks` whether a person is asked before it acts;
+    `repeats` whether what was done twice is as if it had been done once."""
 
     name: str
     of: str
@@ -34,6 +35,7 @@ class Tool:
     parameters: Mapping[str, Any]
     act: Callable[..., str]
     asks: bool = False
+    repeats: bool = False
 
     def as_function(self) -> dict[str, Any]:
         """As the chat API describes it."""
@@ -73,8 +75,7 @@ def make_tools(agent: Definition, desk: Desk, *, sandbox: bool, outside: Outside
 
 
 def _asking(tool: Tool, agent: Definition) -> Tool:
-    asks = agent.asks(tool.of, tool.name)
-    return Tool(tool.name, tool.of, tool.description, tool.parameters, tool.act, asks)
+    return replace(tool, asks=agent.asks(tool.of, tool.name))
 
 
 def _tools_of(settings: ToolSettings, desk: Desk) -> Iterator[Tool]:
@@ -135,7 +136,8 @@ def _file_tools(settings: Files, desk: Desk) -> Iterator[Tool]:
         ),
     }
     for action, (description, parameters, act) in actions.items():
-        yield Tool(f"{settings.name}_{action}", settings.name, description, parameters, partial(act, desk))
+        of, repeats = settings.name, action != "edit"
+        yield Tool(f"{of}_{action}", of, description, parameters, partial(act, desk), repeats=repeats)
 
 
 def _python(settings: Python, desk: Desk) -> Tool:
@@ -159,7 +161,7 @@ def _sql(settings: Sql) -> Tool:
     parameters = schema_of(("statement",), statement=text("One SQL statement, for SQLite."))
     act = partial(sql.ask, settings.file, write=settings.write)
     description = f"Ask the database {settings.file.name}, {rights}. Tables:\n{tables}"
-    return Tool(settings.name, settings.name, description, parameters, act)
+    return Tool(settings.name, settings.name, description, parameters, act, repeats=not settings.write)
 
 
 def _http(settings: Http) -> Iterator[Tool]:
@@ -171,7 +173,8 @@ def _http(settings: Http) -> Iterator[Tool]:
         ("get", f"Fetch an address. Only of: {hosts}.", asked, http.get),
         ("post", f"Send something to an address. Only of: {hosts}.", sent, http.post),
     ):
-        yield Tool(f"{settings.name}_{action}", settings.name, description, parameters, partial(act, settings))
+        of, repeats = settings.name, action == "get"
+        yield Tool(f"{of}_{action}", of, description, parameters, partial(act, settings), repeats=repeats)
 
 
 def _search(settings: Search, agent: Definition, desk: Desk, outside: Outside) -> Tool:
@@ -184,7 +187,7 @@ def _search(settings: Search, agent: Definition, desk: Desk, outside: Outside) -
         passages=number("How many passages to show.", 1, 20, 5),
     )
     description = f"Find the passages of documents that answer a question, each with its place. Documents: {named}."
-    return Tool(settings.name, settings.name, description, parameters, partial(search, desk, shelf))
+    return Tool(settings.name, settings.name, description, parameters, partial(search, desk, shelf), repeats=True)
 
 
 def _places(desk: Desk) -> str:

@@ -1,4 +1,4 @@
-"""`agent`: agents are small files; here they are written, listed and shown."""
+"""`agent`: agents are small files; here they are written, listed and shown, and put to work."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinderbox.cli import runs
 from tinderbox.cli.printable import printable
 from tinderbox.cli.table import format_table
 from tinderbox.config import home_folder
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Example: tinderbox agent new notes")
 def agent() -> None:
-    """Write, list and show agents."""
+    """Write, list and show agents, and put them to work."""
+
+
+for command in (runs.run, runs.runs, runs.trace, runs.approve, runs.resume):
+    agent.add_command(command)
 
 
 @agent.command(epilog="Example: tinderbox agent new notes")
@@ -60,9 +65,12 @@ def ls(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def show(name: str, as_json: bool) -> None:
-    """Say what an agent is, what it may use, and what asks you first."""
-    from tinderbox.agents.definition import read_definition
+    """Say what an agent is, what it may use, and what asks you first; of a run's number, how it stands."""
+    from tinderbox.agents.definition import names, read_definition
 
+    if name.isdecimal() and name not in names(home_folder()):
+        runs.show_run(int(name), as_json)
+        return
     found = read_definition(home_folder(), name)
     if as_json:
         click.echo(json.dumps(found.as_json()))

@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "machine": ("machine", "Say what this machine is; --measure measures it."),
     "bench": ("bench", "Measure a model beside what was predicted for it."),
     "add": ("add", "Add what agents, training ... need, in an environment of its own."),
-    "agent": ("agent", "Write, list and show agents."),
+    "agent": ("agent", "Write, list and show agents, and put them to work."),
     "key": ("keys", "Make, list and revoke keys: who else may use the box."),
     "audit": ("audit", "Say who did what to keys, models, jobs and the box."),
     "quantise": ("jobs", "Make a stored model smaller, as a job."),

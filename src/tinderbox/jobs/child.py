@@ -1,7 +1,7 @@
-"""How a job's process is made to give way: `python -m tinderbox.jobs.child PARENT COMMAND...`.
+"""How a job's process is made to give way: `python -m tinderbox.jobs.child PARENT last|attended COMMAND...`.
 
-It ties itself to the box, steps behind everybody else, and becomes the command: what it set holds for that too. Where
-no kernel can tie the two, it stays between them.
+It ties itself to the box, steps behind everybody else unless somebody attends it, and becomes the command: what it set
+holds for that too. Where no kernel can tie the two, it stays between them.
 """
 
 from __future__ import annotations
@@ -57,9 +57,10 @@ def stay_between(parent: int, command: list[str]) -> int:
 
 
 def main() -> None:
-    parent, *command = sys.argv[1:]
+    parent, place, *command = sys.argv[1:]
     die_with(int(parent))
-    step_back()
+    if place == "last":
+        step_back()
     if os.uname().sysname == "Linux":  # mypy would leave out the rest for `sys.platform`
         os.execvp(command[0], command)  # noqa: S606  (the words come from kinds.py)
     code = stay_between(int(parent), command)

@@ -2,13 +2,14 @@
 
     waiting ──► running ──► done
        ▲ ▲         │ ├────► failed ──┐
-       │ │         ▼ │               │ resume
+       │ │         ▼ ├────► resting ─┤ resume
        │ └───── yielded              │
        └──── stopped ◄───────────────┘
 
 A job waits for its turn and its memory, runs, and yields when a person needs the memory; then it runs again by itself.
-Whatever has not ended can be stopped; what was stopped or has failed can be resumed; a box that starts again puts what
-it finds running or yielded back among those that wait.
+It rests, without a process, while it waits for a person's word. Whatever has not ended can be stopped; what rests, was
+stopped or has failed can be resumed; a box that starts again puts what it finds running or yielded back among those
+that wait.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from typing import Any, Literal
 from tinderbox.errors import Conflict
 from tinderbox.units import Bytes, format_bytes
 
-JobState = Literal["waiting", "running", "yielded", "done", "failed", "stopped"]
+JobState = Literal["waiting", "running", "yielded", "resting", "done", "failed", "stopped"]
 _MOVES: dict[JobState, frozenset[JobState]] = {
     "waiting": frozenset({"running", "failed", "stopped"}),
-    "running": frozenset({"waiting", "yielded", "done", "failed", "stopped"}),
+    "running": frozenset({"waiting", "yielded", "resting", "done", "failed", "stopped"}),
     "yielded": frozenset({"waiting", "running", "failed", "stopped"}),
+    "resting": frozenset({"waiting", "stopped"}),
     "done": frozenset(),
     "failed": frozenset({"waiting"}),
     "stopped": frozenset({"waiting"}),
@@ -88,6 +90,10 @@ def give_way(job: Job) -> Job:
     return replace(_moved(job, "yielded"), message="gave its memory back; goes on when there is room")
 
 
+def rest(job: Job, why: str) -> Job:
+    return replace(_moved(job, "resting"), message=why)
+
+
 def finish(job: Job, now: datetime) -> Job:
     return replace(_moved(job, "done"), ended=now, progress=1.0, message="")
 
@@ -107,8 +113,8 @@ def take_up(job: Job) -> Job:
 
 def resume(job: Job) -> Job:
     """Back among those that wait; what it has kept is not done again."""
-    if job.state not in ("failed", "stopped"):
-        raise Conflict(f"Job {job.number} is {job.state}; only what was stopped or has failed is resumed.")
+    if job.state not in ("resting", "failed", "stopped"):
+        raise Conflict(f"Job {job.number} is {job.state}; only what rests, was stopped or has failed is resumed.")
     return replace(_moved(job, "waiting"), ended=None, error=None, message="")
 
 

@@ -42,7 +42,7 @@ def quantise(store: Store, threads: int, arguments: Mapping[str, Any], folder: P
     """
     from tinderbox.jobs.layout import lay_out
 
-    _check(arguments, {"model": str, "type": str, "name": str, "requantise": bool}, required=("model", "type"))
+    check_arguments(arguments, {"model": str, "type": str, "name": str, "requantise": bool}, required=("model", "type"))
     stored, mix = store.find(arguments["model"]), read_mix(arguments["type"])
     _check_source(stored, mix, requantise=bool(arguments.get("requantise")))
     name = _free_name(store, arguments.get("name") or default_name(parse(stored.name), mix))
@@ -61,7 +61,7 @@ def quantise(store: Store, threads: int, arguments: Mapping[str, Any], folder: P
 
 def bench(store: Store, threads: int, arguments: Mapping[str, Any], folder: Path) -> Work:
     """`tinderbox bench` with an engine of its own: `model`, `depths` (text like `0,1024`), `prompt`, `reply`."""
-    _check(arguments, {"model": str, "depths": str, "prompt": int, "reply": int}, required=("model",))
+    check_arguments(arguments, {"model": str, "depths": str, "prompt": int, "reply": int}, required=("model",))
     stored = store.find(arguments["model"])
     depths: str = arguments.get("depths") or DEPTHS
     prompt, reply = int(arguments.get("prompt") or PROMPT), int(arguments.get("reply") or REPLY)
@@ -120,7 +120,8 @@ def default_name(source: Name, mix: str) -> str:
             return f"{FileName(Path(source.file)).own_name}:{word}"
 
 
-def _check(arguments: Mapping[str, Any], known: Mapping[str, type], required: tuple[str, ...]) -> None:
+def check_arguments(arguments: Mapping[str, Any], known: Mapping[str, type], required: tuple[str, ...]) -> None:
+    """Raises BadRequest for what is not known, of another type, or missing."""
     for key, value in arguments.items():
         if key not in known:
             near = did_you_mean(key, known) or f"Known: {_list(known)}."

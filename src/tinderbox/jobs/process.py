@@ -1,10 +1,10 @@
 """A job's process, from its start to its end.
 
-It is handed its orders as one JSON line on standard input, with a `folder` of its own and what it has `kept`. It says
-on standard output, one JSON object a line, any of: `progress` (0 to 1), `message`, `kept` (what need not be done again;
-handed back at the next start), `result`, `error`, `metrics` (numbers of a `step`), `again` (true: start me anew, with
-the memory that my kind now predicts). Standard error, and lines that are no JSON, go into its log. Status 0 means done,
-or that it is to be started again.
+It is handed its orders as one JSON line on standard input, with its `number`, a `folder` of its own and what it has
+`kept`. It says on standard output, one JSON object a line, any of: `progress` (0 to 1), `message`, `kept` (what need
+not be done again; handed back at the next start), `result`, `error`, `metrics` (numbers of a `step`), `again` (true:
+start me anew, with the memory that my kind now predicts), `rests` (what it waits for a person to say). Standard error,
+and lines that are no JSON, go into its log. Status 0 means done, unless it rests or is to be started again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,18 +32,24 @@ _PATIENT = {"OMP_WAIT_POLICY": "passive"}  # threads that wait for each other sl
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a job has to do: the command of its process, the memory that it is predicted to take, and its orders."""
+    """What a job has to do: the command of its process, the memory that it is predicted to take, and its orders.
+
+    `lends` makes what is added to the orders for as long as the process runs, and is taken back then. One that is
+    `attended` does not step behind everybody else: somebody waits for it.
+    """
 
     command: tuple[str, ...]
     predicted: Bytes
     orders: Mapping[str, Any] = field(default_factory=dict)
+    lends: Callable[[], AbstractContextManager[Mapping[str, Any]]] = lambda: nullcontext({})
+    attended: bool = False
 
 
 class Process:
     """One start of a job: `log` takes its words, `limit` ends it if it holds more than it was granted."""
 
-    def __init__(self, command: tuple[str, ...], log: Path, limit: Limit) -> None:
-        self._command = command
+    def __init__(self, work: Work, log: Path, limit: Limit) -> None:
+        self._work = work
         self._log = log
         self._limit = limit
         self._process: asyncio.subprocess.Process | None = None
@@ -56,7 +62,7 @@ class Process:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             begun = log.tell()
-            self._process = process = await _start(self._command, log)
+            self._process = process = await _start(self._work, log)
             try:
                 self._limit.hold(process)
                 error = await _listen(process, orders, log, hear)
@@ -77,13 +83,14 @@ class Process:
         return _held_by_tree(self._process.pid)
 
 
-async def _start(command: tuple[str, ...], log: BinaryIO) -> asyncio.subprocess.Process:
+async def _start(work: Work, log: BinaryIO) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tinderbox.jobs.child",
         str(os.getpid()),
-        *command,
+        "attended" if work.attended else "last",
+        *work.command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=log,

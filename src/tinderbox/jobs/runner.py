@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,14 +25,15 @@ from tinderbox.units import Bytes
 # never be granted.
 Tenancy = Callable[[str, Bytes, Callable[[], None], Callable[[], Bytes | None]], AbstractAsyncContextManager[None]]
 
-_End = Literal["done", "yielded", "again"]
+_End = Literal["done", "yielded", "again", "resting"]
 _READ_EVERY = 0.5  # seconds between looks at a log that grows
 _CHUNK = 1 << 16  # bytes
+_BESIDE = 8  # jobs of a kind that waits for no others
 
 
 class Runner:
     """The jobs of one box. `limits` makes what holds a process to so many bytes. `at_once` are given a turn together;
-    the others wait for theirs in the order they came."""
+    the others wait for theirs in the order they came. Those of the kinds `beside` wait for none of these."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Runner:
         limits: Callable[[Bytes], Limit] = Limit,
         *,
         at_once: int = 1,
+        beside: Collection[str] = (),
     ) -> None:
         self._book = book
         self._kinds = kinds
@@ -51,12 +53,13 @@ class Runner:
         self._metrics = Metrics(home)
         self._limits = limits
         self._turns = asyncio.Semaphore(at_once)
+        self._beside = {kind: asyncio.Semaphore(_BESIDE) for kind in beside}
         self._jobs: dict[int, Job] = {}  # those that have not ended, as they are now: the book knows no progress
         self._lives: dict[int, asyncio.Task[None]] = {}
 
     def start(self) -> None:
         """Take up what was left: what ran when the box ended waits again, before what has never run."""
-        left = [job for job in self._book.jobs() if not job.is_over]
+        left = [job for job in self._book.jobs() if not job.is_over and job.state != "resting"]
         for job in sorted(left, key=lambda job: job.state == "waiting"):
             self._take(job if job.state == "waiting" else life.take_up(job))
 
@@ -79,6 +82,9 @@ class Runner:
     async def stop(self, number: int) -> Job:
         """End a job that has not ended. Raises Conflict for one that has."""
         job = self.find(number)
+        if job.state == "resting":
+            self._put(life.stop(job, _now()))
+            return self.find(number)
         if (ongoing := self._lives.get(number)) is None:
             raise Conflict(f"Job {number} is {job.state} already.")
         if not ongoing.cancelling():
@@ -89,7 +95,7 @@ class Runner:
         return self.find(number)
 
     def resume(self, number: int) -> Job:
-        """Let a job that was stopped or has failed wait for another turn. Raises Conflict for any other."""
+        """Let a job that rests, was stopped or has failed wait for another turn. Raises Conflict for any other."""
         job = life.resume(self.find(number))
         self._take(job)
         return job
@@ -143,40 +149,41 @@ class Runner:
 
     async def _live(self, number: int) -> None:
         try:
-            async with self._turns:
-                while not await self._run(number):
+            async with self._beside.get(self._jobs[number].kind, self._turns):
+                while (end := await self._run(number)) in ("yielded", "again"):
                     pass
-            self._put(life.finish(self._jobs[number], _now()))
+            job = self._jobs[number]
+            self._put(life.rest(job, job.message) if end == "resting" else life.finish(job, _now()))
         except Exception as error:  # noqa: BLE001  (whatever it was, the job must not seem to run for ever)
             said = str(error) if isinstance(error, TinderboxError) else f"{type(error).__name__}: {error}"
             self._put(life.fail(self._jobs[number], said, _now()))
 
-    async def _run(self, number: int) -> bool:
-        """From the memory's grant to the end, or until it is wanted back or the process asks for another start. Returns
-        whether the job is done."""
+    async def _run(self, number: int) -> _End:
+        """From the memory's grant to the end, or until it is wanted back or the process asks for another start."""
         job = self._jobs[number]
         work = await asyncio.to_thread(self._kind(job.kind), job.arguments, self.folder(number))
         self._jobs[number] = life.ask(job, work.predicted)
-        process = Process(work.command, self.log(number), self._limits(work.predicted))
+        process = Process(work, self.log(number), self._limits(work.predicted))
         wanted = asyncio.Event()
         async with self._tenancy(job.holder, work.predicted, wanted.set, process.measured):
             self._put(life.start(self._jobs[number], _now()))
-            end = await self._attend(number, process, work.orders, wanted)
+            with work.lends() as lent:
+                end = await self._attend(number, process, {**work.orders, **lent}, wanted)
         if end == "yielded":
             self._put(life.give_way(self._jobs[number]))
         elif end == "again":
             self._put(life.take_up(self._jobs[number]))
-        return end == "done"
+        return end
 
     async def _attend(self, number: int, process: Process, orders: Mapping[str, Any], wanted: asyncio.Event) -> _End:
         folder = self.folder(number)
         folder.mkdir(parents=True, exist_ok=True)
-        orders = {**orders, "folder": str(folder), "kept": self._jobs[number].kept}
+        orders = {**orders, "folder": str(folder), "number": number, "kept": self._jobs[number].kept}
         end: _End = "done"
 
         def hear(words: Mapping[str, Any]) -> None:
             nonlocal end
-            end = "again" if words.get("again") is True else end
+            end = "again" if words.get("again") is True else "resting" if "rests" in words else end
             self._hear(number, words)
 
         attending = asyncio.create_task(process.run(orders, hear))
@@ -199,6 +206,7 @@ class Runner:
         return self._kinds[name]
 
     def _hear(self, number: int, words: Mapping[str, Any]) -> None:
+        words = {**words, "message": words["rests"]} if "rests" in words else words
         job = self._jobs[number] = life.hear(self._jobs[number], words)
         if "kept" in words or "result" in words:
             self._book.write(job)
@@ -208,8 +216,8 @@ class Runner:
     def _put(self, job: Job) -> None:
         self._jobs[job.number] = job
         self._book.write(job)
-        if job.is_over:
-            del self._jobs[job.number]
+        if job.is_over or job.state == "resting":
+            self._jobs.pop(job.number, None)
             self._lives.pop(job.number, None)
         if job.state == "done":
             with suppress(OSError):  # what a kind has left there on purpose stays

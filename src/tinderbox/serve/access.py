@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
 
+from tinderbox.agents.loans import Loans
 from tinderbox.config import Config
 from tinderbox.serve.guard import Guard
 from tinderbox.serve.keys import Door, Keyring
@@ -29,9 +30,9 @@ class Access:
     fetch: tuple[str, ...] = ()
 
 
-def make_access(config: Config, own: str) -> Access:
-    """`own` is the key of this home's command line."""
-    ring = Keyring(config.home, own=own, closed=config.is_reachable)
+def make_access(config: Config, own: str, loans: Loans | None = None) -> Access:
+    """`own` is the key of this home's command line; `loans` are what runs of agents were lent."""
+    ring = Keyring(config.home, own=own, closed=config.is_reachable, loans=loans)
     return Access(ring, config.allow_hosts, config.allow_origins, config.is_reachable, config.allow_fetch)
 
 

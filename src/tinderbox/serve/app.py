@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from tinderbox import __version__
+from tinderbox.agents.runs import Runs
 from tinderbox.audit import Audit
 from tinderbox.engines.health import Health
 from tinderbox.engines.pool import Pool
@@ -39,6 +40,7 @@ from tinderbox.serve.plan import held_by, plan_routes
 from tinderbox.serve.relay import Heard
 from tinderbox.serve.rerank import rerank_routes
 from tinderbox.serve.responses import response_routes
+from tinderbox.serve.runs import run_routes
 from tinderbox.serve.sessions import session_routes
 from tinderbox.serve.shapes import error_response
 from tinderbox.serve.traces import Record, Tracing, note
@@ -55,13 +57,14 @@ def make_app(
     health: Health | None = None,
     access: Access | None = None,
     jobs: Runner | None = None,
+    runs: Runs | None = None,
     traces: Record | None = None,
     audit: Audit | None = None,
 ) -> FastAPI:
     """The whole HTTP face of a box. `page` serves `/`; `drain` is the seconds that a stopped model's answers get;
     `heard` is told how fast answers came; `health` is asked for readiness; `access` says who may ask, by default
-    whoever is on this machine; `jobs` are what it does beside its models; `traces` is
-    told of each answer, `audit` of whatever somebody changes."""
+    whoever is on this machine; `jobs` are what it does beside its models, `runs` those of agents; `traces` is told of
+    each answer, `audit` of whatever somebody changes."""
     health, metrics = health or Health(pool.engines), Metrics(pool)
     heard = _all_hear(health.heard, metrics.heard, lambda timings: note(timings=timings), heard)
     access, audit = access or Access(Keyring(store.home)), audit or Audit(store.home)
@@ -83,6 +86,8 @@ def make_app(
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))
     if jobs is not None:
         app.include_router(job_routes(jobs, stopping, audit))
+    if runs is not None:
+        app.include_router(run_routes(runs, stopping, audit))
     app.include_router(health_routes(health, metrics))
     app.include_router(session_routes(access.ring.sessions))
     app.routes.extend(page)

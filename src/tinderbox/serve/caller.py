@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from tinderbox.agents.loans import PATHS, Loan
 from tinderbox.errors import NotAllowed
 from tinderbox.keys import Key, Limits
 from tinderbox.serve.limits import Allowance
@@ -21,6 +22,7 @@ class Caller:
     allowance: Allowance
     holder: str = ""  # the id of the key that was shown, the own one's too; empty where none is needed
     spend: Callable[[int], None] = lambda _: None
+    loan: Loan | None = None  # of a run of an agent
 
     @property
     def limits(self) -> Limits:
@@ -28,6 +30,10 @@ class Caller:
 
     def check(self, method: str, path: str) -> None:
         """Raises NotAllowed where the key's scopes do not open the route."""
+        if self.loan is not None:
+            if path not in PATHS:
+                raise NotAllowed(f"A run of an agent may not ask for {path[:100]}.")
+            return
         wanted = scopes_of(method, path)
         if self.key is not None and not self.key.allows(wanted):
             raise NotAllowed(
@@ -41,3 +47,10 @@ def caller_of(scope: Scope) -> Caller | None:
     """Who was let in with this request; None where nobody had to be."""
     caller = scope.get("state", {}).get("caller")
     return caller if isinstance(caller, Caller) else None
+
+
+def check_model(scope: Scope, model: str) -> None:
+    """Raises NotAllowed where a run of an agent asks a model that is not its own."""
+    caller = caller_of(scope)
+    if caller is not None and caller.loan is not None and model not in caller.loan.models:
+        raise NotAllowed(f"A run of an agent may not ask {model[:100]}.")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tinderbox.agents.loans import LENT, Loans
 from tinderbox.errors import KeyNeeded, TinderboxError
 from tinderbox.keys import ONCE, OWN, Key, Limits, digest_of, last_change, read_keys, read_tokens, split, write_tokens
 from tinderbox.models.reach import Reach, within
@@ -30,17 +31,25 @@ class Keyring:
     """The keys of a home as a running box knows them, and what each has used.
 
     `own` is the key that the box made for the command line of its home. `closed` wants a key even where none was made
-    yet: the box can be reached from elsewhere. `clock` gives seconds since 1970.
+    yet: the box can be reached from elsewhere. `loans` are what runs of agents were lent. `clock` gives seconds since
+    1970.
     """
 
     def __init__(
-        self, home: Path, *, own: str = "", closed: bool = False, clock: Callable[[], float] = time.time
+        self,
+        home: Path,
+        *,
+        own: str = "",
+        closed: bool = False,
+        loans: Loans | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.clock = clock
         self.sessions = Sessions(clock)
         self._home = home
         self._own = digest_of(split(own)[1]) if own else None
         self._closed = closed
+        self._loans = loans or Loans()
         self._keys: dict[str, Key] = {}
         self._seen: tuple[int, int] | None = None
         self._read_at = self._written_at = clock()
@@ -53,6 +62,8 @@ class Keyring:
 
     def caller(self, presented: str, session: str = "") -> Caller:
         """Whose key that is, or, without one, whose session. Raises KeyNeeded where one is needed, and it is none."""
+        if presented.startswith(f"tb_{LENT}_"):
+            return self._borrower(presented)
         self._look()
         if not self._keys and not self._closed:
             return self._person()
@@ -77,6 +88,12 @@ class Keyring:
             self._unwritten = set()
             with suppress(TinderboxError):  # a busy state: a few seconds of counting are lost, no answer
                 await asyncio.to_thread(write_tokens, self._home, today, tokens)
+
+    def _borrower(self, presented: str) -> Caller:
+        loan = self._loans.find(presented)
+        if loan is None:
+            raise KeyNeeded("That key was a run's, which has ended.")
+        return Caller(None, Allowance(day_of(self.clock())), LENT, loan=loan)
 
     def _person(self, holder: str = "") -> Caller:
         return Caller(None, Allowance(day_of(self.clock())), holder)
@@ -137,7 +154,7 @@ class Door:
             return
         scope["state"] = {**scope.get("state", {}), "caller": caller}
         try:
-            with within(Reach(paths=caller.key is None, own=self._fetch)):
+            with within(Reach(paths=caller.key is None and caller.loan is None, own=self._fetch)):
                 await self._app(scope, receive, self._telling(caller, send))
         finally:
             caller.allowance.leave(works=works)

@@ -29,6 +29,7 @@ from tinderbox.errors import (
     NoSuchJob,
     NoSuchPath,
     NoSuchResponse,
+    NoSuchRun,
     NotAllowed,
     NotFound,
     PromptTooLong,
@@ -39,6 +40,7 @@ from tinderbox.errors import (
     WrongUsage,
 )
 from tinderbox.models.store import Store, Stored
+from tinderbox.serve.caller import check_model
 from tinderbox.serve.chunks import Chunks
 from tinderbox.serve.embeddings import shortened
 from tinderbox.serve.ready import make_ready
@@ -167,6 +169,7 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRo
 
     @router.post("/chat/completions", response_class=Response)
     async def chat_completions(body: ChatCompletionRequest, request: Request) -> Response:
+        check_model(request.scope, body.model)
         if body.model_fields_set.isdisjoint(FIELDS) and (body.n or 1) == 1:
             return Relay(pool, body.model, _CHAT, await request.body(), error_event, heard)
         return await _prepared(await request.json(), pool, store, heard)
@@ -184,6 +187,7 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRo
 
     @router.post("/embeddings", response_class=Response)
     async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
+        check_model(request.scope, body.model)
         if body.dimensions is not None:
             question = {"model": body.model, "input": body.input, "encoding_format": "float"}
             answer = await ask(pool, body.model, "/v1/embeddings", question)
@@ -222,6 +226,7 @@ _STATUS: tuple[tuple[type[TinderboxError], int, str, str | None], ...] = (
     (KeyNeeded, 401, "authentication_error", "invalid_api_key"),
     (NotAllowed, 403, "permission_error", "forbidden"),
     (NoSuchJob, 404, "invalid_request_error", "job_not_found"),
+    (NoSuchRun, 404, "invalid_request_error", "run_not_found"),
     (NoSuchFile, 404, "invalid_request_error", "file_not_found"),
     (NoSuchResponse, 404, "invalid_request_error", "not_found"),
     (NoSuchPath, 404, "invalid_request_error", "not_found"),

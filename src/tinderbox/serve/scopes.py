@@ -55,6 +55,10 @@ _TABLE: tuple[tuple[str, str, frozenset[Scope]], ...] = (
     ("POST", "/box/pull", _MODELS),
     ("*", "/box/jobs", _JOBS),
     ("*", "/box/jobs/", _JOBS),
+    ("GET", "/box/agents", _JOBS),
+    ("GET", "/box/agents/", _JOBS),
+    ("*", "/box/runs", _JOBS),
+    ("*", "/box/runs/", _JOBS),
     ("GET", "/metrics", frozenset({"metrics"})),
     ("GET", "/openapi.json", _LOOK),
 )
