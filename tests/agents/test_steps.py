@@ -1,4 +1,4 @@
-"""What a run has done is not done again, what it may not do is not done, and what it may spend is all that it spends."""
+"""What a run has done is not done again, what it may not do is not done, and it spends no more than it may."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -164,5 +164,5 @@ async def test_what_was_said_is_there_for_the_next_process(tmp_path: Path) -> No
 
     again, _ = trail.begin()
 
-    assert messages_of(again.steps) == ["request", "answer"]
+    assert list(map(str, messages_of(again.steps))) == ["request", "answer"]
     assert (again.tokens, again.answers) == (10, 1)

@@ -58,7 +58,7 @@ def test_what_is_over_does_not_run(over: Job) -> None:
 
 @pytest.mark.parametrize("job", [NEW, RUNNING, life.give_way(RUNNING), life.finish(RUNNING, LATER)])
 def test_only_what_was_stopped_or_has_failed_is_resumed(job: Job) -> None:
-    with pytest.raises(Conflict, match="only what was stopped or has failed"):
+    with pytest.raises(Conflict, match="only what rests, was stopped or has failed"):
         life.resume(job)
 
 
