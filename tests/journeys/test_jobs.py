@@ -11,6 +11,7 @@ import pytest
 
 from tests.journeys.running import LEISURE, STARTER, Running, descendants, furnish, is_alive, running, tinderbox
 from tests.journeys.test_survival import comes_true
+from tinderbox.jobs.metrics import Metrics
 
 pytestmark = pytest.mark.slow
 SLOW = ("quantise", STARTER, "iq3_s", "--requantise", "--json")  # half a minute of work
@@ -121,6 +122,24 @@ def test_a_bench_that_goes_on_does_not_measure_again_what_it_has_kept(starter: P
     assert [line["message"] for line in said if "message" in line] == ["2 of 2 depths"]
     assert [point["depth"] for point in said[-1]["result"]["points"]] == [0, 64]
     assert said[-1]["result"]["points"][0]["decode"]["measured"] == 567.8
+
+
+def test_what_a_job_has_measured_is_drawn_compared_and_exported(own_box: Running, tmp_path: Path) -> None:
+    number = json.loads(own_box.command("quantise", STARTER, "q4_0", "--requantise", "--wait", "--json").stdout)[
+        "number"
+    ]
+    bare = own_box.command("jobs", "compare", str(number))
+    for step in (1, 2, 3):
+        Metrics(own_box.home).add(number, {"step": step, "loss": 4 - step})
+
+    shown = own_box.command("jobs", "show", str(number))
+    compared = own_box.command("jobs", "compare", str(number))
+    exported = own_box.command("jobs", "export", str(number), str(tmp_path / "curves"), "--json")
+
+    assert "None of them has curves" in bare.stdout
+    assert "loss: 1 at step 3 (3 at step 1)" in shown.stdout
+    assert compared.stdout.splitlines()[1].split() == ["loss", str(number), "3", "3", "1", "3", "1"]
+    assert Path(json.loads(exported.stdout)["file"]).stat().st_size > 100
 
 
 def test_what_is_wrong_is_said_in_one_line(own_box: Running) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -43,11 +44,13 @@ def list_jobs(as_json: bool) -> None:
 @click.argument("number", type=int)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def show(number: int, as_json: bool) -> None:
-    """Say what a job is, how far it is, and what came of it."""
+    """Say what a job is, how far it is, and what came of it; of a run that learns, its curves."""
+    from tinderbox.cli.curves import draw
+
     with _box() as box:
-        job = box.job(number)
+        job, curves = box.job(number), box.job_metrics(number)
     if as_json:
-        click.echo(json.dumps(job))
+        click.echo(json.dumps({**job, "metrics": curves}))
         return
     facts = {
         "job": f"{job['number']}, {job['state']}",
@@ -63,6 +66,44 @@ def show(number: int, as_json: bool) -> None:
         "error": job["error"] or "",
     }
     click.echo("\n".join(f"{key:<10} {printable(value)}" for key, value in facts.items() if value))
+    for name, curve in curves.items():
+        click.echo(f"\n{draw(name, curve)}")
+
+
+@jobs.command(epilog="Example: tinderbox jobs compare 3 5")
+@click.argument("numbers", type=int, nargs=-1, required=True, metavar="NUMBER...")
+@click.option("--json", "as_json", is_flag=True, help="Print the curves of each as JSON.")
+def compare(numbers: tuple[int, ...], as_json: bool) -> None:
+    """Set the curves of several jobs side by side."""
+    from tinderbox.cli.curves import compare as side_by_side
+
+    with _box() as box:
+        runs = {number: box.job_metrics(number) for number in numbers}
+    if as_json:
+        click.echo(json.dumps(runs))
+    elif not any(runs.values()):
+        click.echo("None of them has curves: they have measured nothing yet, or are of a kind that does not.")
+    else:
+        click.echo(side_by_side(runs))
+
+
+@jobs.command(epilog="Example: tinderbox jobs export 3 curves")
+@click.argument("number", type=int)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="Print the file's path as JSON.")
+def export(number: int, folder: Path, as_json: bool) -> None:
+    """Write a job's curves into FOLDER for TensorBoard, each job in a folder of its own."""
+    from datetime import datetime
+
+    from tinderbox.jobs.tensorboard import write_events
+
+    with _box() as box:
+        job, curves = box.job(number), box.job_metrics(number)
+    begun = datetime.fromisoformat(job["started"] or job["created"]).timestamp()
+    file = write_events(folder / f"run-{number}", curves, begun)
+    click.echo(
+        json.dumps({"file": str(file)}) if as_json else f"{file}  Look at it with: tensorboard --logdir {folder}"
+    )
 
 
 @jobs.command(epilog="Example: tinderbox jobs logs 3 --follow")
