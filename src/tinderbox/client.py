@@ -78,8 +78,8 @@ class Client:
     def pin(self, model: str, pinned: bool) -> dict[str, Any]:
         return self._call("POST", "/box/pin", {"model": model, "pinned": pinned})
 
-    def remove(self, model: str) -> dict[str, Any]:
-        return self._call("DELETE", f"/box/models/{model}")
+    def remove(self, model: str, *, with_adapters: bool = False) -> dict[str, Any]:
+        return self._call("DELETE", f"/box/models/{model}" + "?with_adapters=true" * with_adapters)
 
     def page_address(self) -> str:
         """Where the page is; with what lets one browser in, once, where a key is needed."""

@@ -26,14 +26,14 @@ from tinderbox.agents.work import run_work
 from tinderbox.audit import HERE, Audit, deed
 from tinderbox.config import Config
 from tinderbox.engines.caches import FOLDER, Caches, contents_of
-from tinderbox.engines.engine import Settings
+from tinderbox.engines.engine import Adapter, Settings
 from tinderbox.engines.groups import Grounds, grounds
 from tinderbox.engines.health import Health
 from tinderbox.engines.limits import WATCHED, Limit
 from tinderbox.engines.llamacpp import LlamaCpp, as_planned
 from tinderbox.engines.pool import Order, Pool
 from tinderbox.environments import find
-from tinderbox.errors import Conflict, TinderboxError, WrongUsage
+from tinderbox.errors import BadModelFile, Conflict, TinderboxError, WrongUsage
 from tinderbox.jobs.book import Book
 from tinderbox.jobs.kinds import Kind, known_kinds
 from tinderbox.jobs.runner import Runner
@@ -42,7 +42,7 @@ from tinderbox.learning import Load, Timings, correct_load, learn_load, learn_ru
 from tinderbox.machine.probe import probe
 from tinderbox.memory import Governor, Lease, open_ledger, read_memory
 from tinderbox.memory.decisions import Decision, Minutes
-from tinderbox.models.store import Store
+from tinderbox.models.store import Store, Stored
 from tinderbox.plan.footprint import footprint
 from tinderbox.plan.plan import backend_of
 from tinderbox.plan.settings import usual_ubatch
@@ -73,7 +73,8 @@ def make_pool(config: Config, store: Store, sockets: Path, governor: Governor, h
     backend = backend_of(probe())
 
     def order(name: str) -> Order:
-        stored = store.find(name)
+        asked = store.find(name)
+        stored = asked.base or asked
         card = stored.card()
         settings = Settings(
             name=stored.name,
@@ -84,9 +85,11 @@ def make_pool(config: Config, store: Store, sockets: Path, governor: Governor, h
             ubatch=usual_ubatch(backend) // config.parallel * config.parallel,  # shared out evenly, or the engine ends
             embeds_only=card.makes_embeddings_only,
             content=stored.content,
+            adapters=adapters_at_work(store, asked),
         )
         predicted = predicted_memory(config.home, settings, card)
-        return Order(replace(settings, granted=predicted), predicted, embedding_memory(settings, card))
+        granted = replace(settings, granted=predicted)
+        return Order(granted, predicted, embedding_memory(settings, card), asked.name if asked.base else None)
 
     def start(settings: Settings) -> LlamaCpp:
         log = config.home / "logs" / f"{settings.name.replace('/', '-').replace(':', '-')}.log"
@@ -100,9 +103,30 @@ def make_pool(config: Config, store: Store, sockets: Path, governor: Governor, h
     return Pool(order, start, governor, wait=config.wait)
 
 
+def adapters_at_work(store: Store, asked: Stored) -> tuple[Adapter, ...]:
+    """All adapters of the model, so that none waits for a load; of those that nobody asked for, one that cannot be read
+    is left out. Raises BadModelFile for the one that was asked for."""
+    found = []
+    for stored in store.adapters((asked.base or asked).name):
+        try:
+            card = stored.adapter()
+        except (BadModelFile, OSError):
+            if stored.name == asked.name:
+                raise
+            continue
+        if card and stored.sha256:
+            found.append(Adapter(stored.name, stored.path, stored.sha256, card.weights))
+    return tuple(found)
+
+
+def planned_memory(settings: Settings, card: Card) -> Bytes:
+    """The exact footprint of the child, with the adapters beside its weights."""
+    return footprint(card, as_planned(settings)).total + sum(adapter.weights for adapter in settings.adapters)
+
+
 def predicted_memory(home: Path, settings: Settings, card: Card) -> Bytes:
-    """The exact footprint of the child, corrected by what loads took here."""
-    total = footprint(card, as_planned(settings)).total
+    """What is planned, corrected by what loads took here."""
+    total = planned_memory(settings, card)
     return correct_load(home, settings.name, ENGINE, settings.context, settings.parallel, total)
 
 
@@ -119,7 +143,7 @@ def embedding_memory(settings: Settings, card: Card) -> Bytes:
 def learn_held(home: Path, store: Store, settings: Settings, held: Bytes) -> None:
     """What a child held is kept, beside what was predicted without correction, for the next prediction."""
     with suppress(TinderboxError):  # a model that was removed, or a state that is busy: a lesson is lost, no answer
-        total = footprint(store.find(settings.name).card(), as_planned(settings)).total
+        total = planned_memory(settings, store.find(settings.name).card())
         learn_load(home, Load(settings.name, ENGINE, settings.context, settings.parallel, total, held))
 
 
@@ -144,7 +168,10 @@ class Lessons:
 
     def _learn(self, timings: Timings, lease: Lease | None, settings: Settings | None) -> None:
         with suppress(TinderboxError):  # a model that was removed, or a state that is busy: a lesson is lost, no answer
-            card = self._store.find(timings.model).card()
+            stored = self._store.find(timings.model)
+            if stored.base is not None:
+                return  # its base alone is faster
+            card = stored.card()
             learn_runs(self._home, runs_of(card, this_machine(self._home), timings))
             if lease and settings and lease.measured is not None and lease.predicted == settings.granted:
                 learn_held(self._home, self._store, settings, lease.measured)

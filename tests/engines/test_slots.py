@@ -143,4 +143,4 @@ def test_the_last_used_is_saved_first_and_what_is_short_unused_or_busy_is_not() 
         {"id": 4, "is_processing": False},
     ]
 
-    assert worth_saving(slots) == [1, 0]
+    assert [slot["id"] for slot in worth_saving(slots)] == [1, 0]

@@ -2,6 +2,7 @@
 
     caches/CONTENT/MARK-SUM.kv      one conversation: CONTENT is the model's, MARK says under which engine, settings and
                                     owner it was read, SUM is the SHA-256 that the file must have
+    caches/CONTENT/MARK-ADAPTER-SUM.kv  one that was read with an adapter, by the beginning of its checksum
     caches/CONTENT/part-…           a save on its way
 
 A name says all there is to know, so nothing else has to be kept in step with the files. Their times of change are those
@@ -30,6 +31,7 @@ FOLDER = "caches"
 DISK_RESERVE = 2 * GB  # of free disk that saves leave to others
 _HEADER = struct.Struct("<6I")  # magic, version, words; then the first words: a mark, a version, and the tokens' number
 _MAGIC = 0x67677371
+_ADAPTER = 16  # letters of an adapter's checksum
 _log = logging.getLogger(__name__)
 
 
@@ -42,11 +44,14 @@ class Caches:
         self.reserve = reserve
         self._lock = threading.Lock()
 
-    def shelf(self, content: str, read_with: Mapping[str, object], owner: str = "") -> Shelf:
-        """The saves of one model: those that `read_with` (the engine and each setting that changes a cache) and `owner`
-        fit, and no others."""
-        facts = json.dumps([dict(read_with), owner], sort_keys=True)
-        return Shelf(self, self.folder / content, hashlib.sha256(facts.encode()).hexdigest()[:32])
+    def shelf(
+        self, content: str, read_with: Mapping[str, object], owner: str = "", adapter: str | None = None
+    ) -> Shelf:
+        """The saves of one model: those that `read_with` (the engine and each setting that changes a cache), `owner`
+        and `adapter` (its checksum) fit, and no others."""
+        known = [dict(read_with), owner] if adapter is None else [dict(read_with), owner, adapter]
+        mark = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
+        return Shelf(self, self.folder / content, mark if adapter is None else f"{mark}-{adapter[:_ADAPTER]}")
 
     def held(self) -> list[Bytes]:
         """The size of each save."""
@@ -60,12 +65,16 @@ class Caches:
         return self.forget_all_but(contents if self.limit else ()) + self.shrink(self.limit)
 
     def forget_all_but(self, contents: Collection[str]) -> Bytes:
-        """Drops the saves of models that are not among `contents`; returns the bytes freed."""
-        freed = 0
+        """Drops the saves of models and adapters that are not among `contents`; returns the bytes freed."""
+        freed, adapters = 0, {content[:_ADAPTER] for content in contents}
         for folder in self.folder.iterdir() if self.folder.is_dir() else ():
             if folder.name not in contents:
                 freed += sum(file.stat().st_size for file in folder.iterdir())
                 shutil.rmtree(folder, ignore_errors=True)
+            for save in folder.glob("*-*-*.kv"):
+                if save.name.split("-")[1] not in adapters:
+                    freed += save.stat().st_size
+                    save.unlink(missing_ok=True)
         return freed
 
     def shrink(self, size: Bytes) -> Bytes:
@@ -147,8 +156,8 @@ class Shelf:
 
 
 def contents_of(store: Store) -> set[str]:
-    """The models whose saves may stay."""
-    return {content for model in store.models() if (content := model.content)}
+    """The models and adapters whose saves may stay."""
+    return {content for model in store.models() if (content := model.sha256 if model.base else model.content)}
 
 
 def forget_removed(store: Store) -> Bytes:

@@ -49,6 +49,8 @@ def _parameters(wanted: dict[str, Any]) -> Any:
         p.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     p.cache_ram_mib = 0  # no cache grows outside what was granted
     p.slot_save_path = wanted["saves"]
+    # Each question says which is applied; one that did not would have the base alone.
+    p.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 0.0) for path in wanted["adapters"]]
     p.hostnames = [wanted["socket"]]
     p.api_keys = [wanted["secret"]]
     p.endpoint_metrics = True

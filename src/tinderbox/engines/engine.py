@@ -12,10 +12,20 @@ from tinderbox.units import Bytes
 
 
 @dataclass(frozen=True, slots=True)
+class Adapter:
+    """One that is loaded beside its base: its file, the checksum of it, and what its tensors take in memory."""
+
+    name: str
+    path: Path
+    content: str
+    weights: Bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a model is put to work: `context` in tokens for each of the `parallel` slots, `threads` of the processor,
     `ubatch` tokens of a prompt computed at once, `granted` the memory that its lease says (None: it has no limit),
-    `content` the checksum of its files (None: unknown)."""
+    `content` the checksum of its files (None: unknown), `adapters` what can be asked for beside the model itself."""
 
     name: str
     path: Path
@@ -26,6 +36,7 @@ class Settings:
     embeds_only: bool = False
     granted: Bytes | None = None
     content: str | None = None
+    adapters: tuple[Adapter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +73,16 @@ class Vital(Protocol):
         """End it at once; `reason` is what its askers are told."""
 
 
-class Engine(Vital, Protocol):
+class Answers(Protocol):
+    async def reply(self, path: str, body: bytes) -> Reply:
+        """Ask an OpenAI-shaped question (`/v1/chat/completions`) with a JSON body."""
+
+
+class Engine(Vital, Answers, Protocol):
     """One model at work. Errors are EngineFailed, in the engine's own words where it has any."""
 
     async def load(self) -> None:
         """Start, and return once questions can be answered."""
-
-    async def reply(self, path: str, body: bytes) -> Reply:
-        """Ask an OpenAI-shaped question (`/v1/chat/completions`) with a JSON body."""
 
     def measured(self) -> Bytes | None:
         """The memory it holds now, as the system reports it; None where that is unknown."""

@@ -21,7 +21,7 @@ from tinderbox.engines.caches import Caches, Shelf
 from tinderbox.engines.engine import Pulse, Reply, Settings
 from tinderbox.engines.limits import Limit
 from tinderbox.engines.proof import ask_queue, ask_token
-from tinderbox.engines.slots import restore_slots, save_slots
+from tinderbox.engines.slots import Shelves, restore_slots, save_slots
 from tinderbox.engines.wire import ask
 from tinderbox.errors import EngineFailed
 from tinderbox.plan import settings as plan
@@ -37,7 +37,7 @@ _OPEN_SLOTS = {"LLAMA_SERVER_SLOTS_DEBUG": "1", "LLAMA_SERVER_SLOTS_N_DIFF": "0"
 _PROMPTS = b" slot   operator(): "
 _END_PATIENCE = 5.0  # seconds between asking a child to end and ending it
 # Settings that leave the cache of a conversation as it is; any other one changes it, also one that is yet to come.
-_SAME_CACHE = {"name", "path", "threads", "ubatch", "granted", "content"}
+_SAME_CACHE = {"name", "path", "threads", "ubatch", "granted", "content", "adapters"}
 _log = logging.getLogger(__name__)
 
 
@@ -56,8 +56,22 @@ def shelf_of(settings: Settings, caches: Caches | None) -> Shelf | None:
     an encoder reads each text whole."""
     if caches is None or not caches.limit or settings.content is None or settings.embeds_only:
         return None
+    return caches.shelf(settings.content, _read_with(settings))
+
+
+def shelves_of(settings: Settings, caches: Caches | None) -> Shelves:
+    """The base's shelf, and that of each adapter: what is read with one is of no use to another."""
+    base = shelf_of(settings, caches)
+    if base is None or caches is None or settings.content is None:
+        return {}
+    read_with, content = _read_with(settings), settings.content
+    own = {n: caches.shelf(content, read_with, adapter=one.content) for n, one in enumerate(settings.adapters)}
+    return {None: base} | own
+
+
+def _read_with(settings: Settings) -> dict[str, object]:
     kept = {key: value for key, value in asdict(settings).items() if key not in _SAME_CACHE}
-    return caches.shelf(settings.content, {"engine": f"xllamacpp {version('xllamacpp')}", **kept})
+    return {"engine": f"xllamacpp {version('xllamacpp')}", **kept}
 
 
 class LlamaCpp:
@@ -75,6 +89,8 @@ class LlamaCpp:
         self._settings = settings
         self._limit = limit
         self.shelf = shelf_of(settings, caches)
+        self._shelves = shelves_of(settings, caches)
+        self._primed: set[int] = set()  # tasks of slots that hold what was restored, and nothing newer
         self.socket = str(sockets / f"{secrets.token_hex(8)}.sock")
         self.secret = secrets.token_urlsafe(32)
         self._log = log
@@ -94,11 +110,11 @@ class LlamaCpp:
         if self.shelf is None:
             return
         try:
-            await restore_slots(self._ask, self.shelf, self._settings.parallel)
-            self._restored = bool(await asyncio.to_thread(self.shelf.saves))
+            self._primed = await restore_slots(self._ask, self._shelves, self._settings.parallel)
+            self._restored = any([await asyncio.to_thread(shelf.saves) for shelf in self._shelves.values()])
         except (EngineFailed, OSError) as error:
             _log.warning("%s: saved conversations could not be restored: %s", self._settings.name, error)
-            await self._start_without(self.shelf)
+            await self._start_without_saves()
 
     async def _start(self) -> None:
         self._loaded = False
@@ -192,12 +208,13 @@ class LlamaCpp:
         self._closing = True
         await self._end(hears=self._loaded and await self._save())
 
-    async def _start_without(self, shelf: Shelf) -> None:
+    async def _start_without_saves(self) -> None:
         """Begin anew after a save that the engine could not bear: no save may keep a model from coming back."""
         if self._closing:
             raise EngineFailed(f"{self._settings.name} was stopped while it loaded.")
-        for save in await asyncio.to_thread(shelf.saves):
-            shelf.drop(save, "the engine failed on it, or on one beside it")
+        for shelf in self._shelves.values():
+            for save in await asyncio.to_thread(shelf.saves):
+                shelf.drop(save, "the engine failed on it, or on one beside it")
         await self._end(hears=False)
         await self._start()
 
@@ -206,7 +223,7 @@ class LlamaCpp:
         if self.shelf is None or self._process is None or self._process.returncode is not None:
             return True
         try:
-            await save_slots(self._ask, self.shelf)
+            await save_slots(self._ask, self._shelves, self._primed)
         except (EngineFailed, OSError, TimeoutError) as error:
             _log.warning("%s: conversations were not saved: %s", self._settings.name, error or "it took too long")
             return not isinstance(error, TimeoutError)
@@ -251,6 +268,7 @@ class LlamaCpp:
             "threads": settings.threads,
             "ubatch": settings.ubatch,
             "embeds_only": settings.embeds_only,
+            "adapters": [str(adapter.path) for adapter in settings.adapters],
             "socket": self.socket,
             "secret": self.secret,
             "saves": f"{self.shelf.folder}/" if self.shelf else "",

@@ -13,24 +13,28 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinderbox.engines.engine import Engine, Settings
+from tinderbox.engines.adapters import Adapted
+from tinderbox.engines.engine import Answers, Engine, Settings
 from tinderbox.engines.turns import Turns
-from tinderbox.errors import NotFound, TinderboxError, Unavailable
+from tinderbox.errors import BadRequest, NotFound, TinderboxError, Unavailable
 from tinderbox.memory import Claim, Governor, Lease
 from tinderbox.memory.event import Began, Finished, Leaving, Left, Loaded, Pinned, Wanted
 from tinderbox.units import Bytes
 
 _CRASHES_FORGIVEN = 3  # within the window; then a model has to wait before it is loaded again
 _CRASH_WINDOW = 60.0  # seconds
+_AS_LONG_AS_IT_TAKES = 7 * 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the pool is asked to load: the settings, and the memory that they are predicted to take."""
+    """What the pool is asked to load: the settings, and the memory that they are predicted to take. `adapter` names
+    that of the settings' adapters which was asked for."""
 
     settings: Settings
     predicted: Bytes
     embedding: Bytes = 0  # what it takes beyond that from the first text that it embeds
+    adapter: str | None = None
 
 
 @dataclass(slots=True)
@@ -45,6 +49,10 @@ class _Place:
     growing: asyncio.Lock = field(default_factory=asyncio.Lock)
     load: asyncio.Task[None] | None = None
     end: asyncio.Task[None] | None = None
+    adapters: dict[str, int] = field(default_factory=dict)  # by name, as the engine numbers them
+
+    def __post_init__(self) -> None:
+        self.adapters = {adapter.name: number for number, adapter in enumerate(self.order.settings.adapters)}
 
     @property
     def is_loaded(self) -> bool:
@@ -82,28 +90,32 @@ class Pool:
         self._places: dict[str, _Place] = {}
         self._wishes: dict[str, _Wish] = {}
         self._crashes: dict[str, list[float]] = {}
+        self._pinned_again: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
         self.begun = 0  # uses since the start: who sees it move was not alone
 
     @asynccontextmanager
-    async def use(self, name: str, owner: str | None = None, *, embeds: bool = False) -> AsyncIterator[Engine]:
+    async def use(self, name: str, owner: str | None = None, *, embeds: bool = False) -> AsyncIterator[Answers]:
         """The model's engine, loaded if it was not, busy until the block ends; with the memory to embed texts.
 
         An `owner` waits for a turn among all who ask; without one the engine is not asked to compute.
         """
-        async with self._busy(name) as place:
+        async with self._busy(name) as (place, adapter):
+            if embeds and adapter is not None:
+                raise _embeds_nothing(name, place.order.settings.name)
             if embeds:
                 await self._grow(place, place.order.predicted + place.order.embedding)
+            engine = Adapted(place.engine, adapter) if place.order.settings.adapters else place.engine
             if owner is None:
-                yield place.engine
+                yield engine
                 return
             async with place.turns.take(owner):
-                yield place.engine
+                yield engine
 
     async def load(self, name: str, *, pinned: bool | None = None) -> Lease:
         """Load it if it is not, and pin it or let it go where that is said."""
-        async with self._busy(name) as place:
+        async with self._busy(name) as (place, _):
             key = place.order.settings.name
             if pinned is not None:
                 self.governor.tell(Pinned(key, pinned))
@@ -118,6 +130,11 @@ class Pool:
         place = self._places[key]
         self.governor.tell(Leaving(place.order.settings.name))
         await asyncio.shield(self._ended(place, patience))
+
+    def forget_adapter(self, name: str) -> None:
+        """It was removed: nobody gets it any more, though its base may hold it until it leaves."""
+        for place in self._places.values():
+            place.adapters.pop(name, None)
 
     def running(self) -> int:
         """Questions that are being answered now."""
@@ -143,8 +160,8 @@ class Pool:
 
     def context(self, name: str) -> int | None:
         """The tokens of context of a loaded model's slot."""
-        place = self._places.get(name)
-        return place.order.settings.context if place else None
+        found = self._find(name)
+        return found[0].order.settings.context if found else None
 
     def settings(self, holder: str) -> Settings | None:
         """How a model that is at work was set up."""
@@ -174,25 +191,51 @@ class Pool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @asynccontextmanager
-    async def _busy(self, name: str) -> AsyncIterator[_Place]:
-        place = await self._enter(name)
+    async def _busy(self, name: str) -> AsyncIterator[tuple[_Place, int | None]]:
+        place, adapter = await self._enter(name)
         try:
             await self._loaded(place)
-            yield place
+            yield place, adapter
         finally:
             self._finish(place)
 
-    async def _enter(self, name: str) -> _Place:
-        """Where the model is at work, or begins to load, with this use begun."""
-        if (place := self._places.get(name)) and self._is_open(name):
-            return self._begin(place)  # the hot path: no look into the store for a model that is at work
+    def _find(self, name: str) -> tuple[_Place, int | None] | None:
+        """Where a name is at work, and as which adapter, without a look into the store."""
+        if place := self._places.get(name):
+            return place, None
+        place = self._places.get(name.rpartition("+")[0])
+        return (place, place.adapters[name]) if place and name in place.adapters else None
+
+    async def _enter(self, name: str) -> tuple[_Place, int | None]:
+        """Where the model is at work, or begins to load, with this use begun; and the adapter that was meant."""
+        if (found := self._find(name)) and self._is_open(found[0].order.settings.name):
+            return self._begin(found[0]), found[1]  # the hot path
         order = self._order(name)
         key = order.settings.name
         while True:
-            if (place := self._places.get(key)) and self._is_open(key):
-                return self._begin(place)
-            if begun := await self._granted(order):
-                return begun
+            place = self._places.get(key) if self._is_open(key) else None
+            begun = self._begin(place) if place else await self._granted(order)
+            if begun is None:
+                continue
+            if order.adapter is None:
+                return begun, None
+            if order.adapter in begun.adapters:
+                return begun, begun.adapters[order.adapter]
+            await self._leave_for_adapter(begun)
+
+    async def _leave_for_adapter(self, place: _Place) -> None:
+        """End a use of a model that was loaded before the adapter that is wanted came: it is loaded anew with it, once
+        its answers have ended."""
+        key = place.order.settings.name
+        try:
+            await self._loaded(place)
+        finally:
+            self._finish(place)
+        if self._places.get(key) is place and self._is_open(key):
+            if self.governor.ledger.leases[key].pinned:
+                self._pinned_again.add(key)
+            self.governor.tell(Leaving(key))
+            self._ended(place, patience=_AS_LONG_AS_IT_TAKES)
 
     def _is_open(self, key: str) -> bool:
         lease = self.governor.ledger.leases.get(key)
@@ -247,6 +290,9 @@ class Pool:
         except BaseException:
             self.governor.tell(Left(key))
             raise
+        if key in self._pinned_again:
+            self._pinned_again.remove(key)
+            self.governor.tell(Pinned(key, True))
         place.idle.set()
         place.load = self._keep(self._load(place))
         return place
@@ -363,6 +409,10 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(_mark_seen)
         return task
+
+
+def _embeds_nothing(name: str, base: str) -> BadRequest:
+    return BadRequest(f"{name} embeds no texts: an adapter changes only what is said.", f"Ask {base}.", field="model")
 
 
 def _stopped(key: str) -> Unavailable:

@@ -49,6 +49,8 @@ async def _ask_newest(ask: Ask, slots: list[dict[str, Any]], restored: bool) -> 
     if not cached or len(known["tokens"]) not in (cached, cached + 1):
         return "withheld"
     wanted = {"prompt": known["tokens"][:cached], "n_predict": 1, "id_slot": newest["id"], "cache_prompt": True}
+    if lora := newest.get("params", {}).get("lora"):
+        wanted["lora"] = lora  # with another adapter than it was read with, the cache would be dropped
     answer = await _say(ask, "/completion", wanted)
     return "given" if answer["timings"]["cache_n"] >= cached - 1 else "dear"
 

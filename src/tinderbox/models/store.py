@@ -84,7 +84,7 @@ class Store:
             adapters = [adapter.name for adapter in self._adapters(db, stored.name)]
             if adapters and not with_adapters:
                 raise Conflict(
-                    f"{stored.name} has {_listed(adapters)}, which are nothing without it.",
+                    f"{stored.name} has {_listed(adapters)}, of no use without it.",
                     f"Remove all of them: tinderbox rm {stored.name} --with-adapters",
                 )
             freed = sum(self._forget(db, adapter) or 0 for adapter in adapters)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Query, Request
@@ -56,15 +57,18 @@ def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float, audit
     @router.get("/models")
     def models() -> dict[str, Any]:
         states = {lease.holder: lease.state for lease in pool.leases()}
-        return {"models": [describe_model(stored, states.get(stored.name, "stored")) for stored in store.models()]}
+        models = store.models()
+        return {"models": [describe_model(one, states.get((one.base or one).name, "stored")) for one in models]}
 
     @router.delete("/models/{name:path}")
-    async def remove(name: str, request: Request) -> dict[str, Any]:
+    async def remove(name: str, request: Request, with_adapters: bool = False) -> dict[str, Any]:
         with noted(audit, request, "model removed", name):
             stored = store.find(name)
             if any(lease.holder == stored.name for lease in pool.leases()):
                 raise Conflict(f"{stored.name} is loaded.", f"Stop it first: tinderbox stop {stored.name}")
-            return {"removed": stored.name, "freed": await remove_model(store, stored.name)}
+            freed = await remove_model(store, stored.name, with_adapters=with_adapters)
+            pool.forget_adapter(stored.name)
+            return {"removed": stored.name, "freed": freed}
 
     @router.get("/ps")
     async def ps() -> dict[str, Any]:
@@ -114,9 +118,10 @@ def box_routes(pool: Pool, store: Store, stopping: Stopping, drain: float, audit
     return router
 
 
-async def remove_model(store: Store, name: str) -> Bytes:
+async def remove_model(store: Store, name: str, *, with_adapters: bool = False) -> Bytes:
     """Its files and its saved conversations; returns the bytes that became free."""
-    return await asyncio.to_thread(store.remove, name) + await asyncio.to_thread(forget_removed, store)
+    freed = await asyncio.to_thread(partial(store.remove, name, with_adapters=with_adapters))
+    return freed + await asyncio.to_thread(forget_removed, store)
 
 
 def describe_model(stored: Stored, state: str) -> dict[str, Any]:
@@ -131,6 +136,7 @@ def describe_model(stored: Stored, state: str) -> dict[str, Any]:
         "context_length": card.context_length,
         "licence": stored.licence or card.licence,
         "state": state,
+        "base": stored.base.name if stored.base else None,
         "chat": not card.makes_embeddings_only,
     }
 

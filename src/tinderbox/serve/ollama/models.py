@@ -31,7 +31,7 @@ def describe_tag(stored: Stored) -> dict[str, Any]:
         "modified_at": stored.added.isoformat(),
         "size": stored.size,
         "digest": stored.sha256 or "",
-        "details": _details(stored.card()),
+        "details": _details(stored),
     }
 
 
@@ -42,7 +42,7 @@ def describe_running(stored: Stored, lease: Lease, context: int | None) -> dict[
         "size": lease.held,
         "size_vram": lease.held,
         "digest": stored.sha256 or "",
-        "details": _details(stored.card()),
+        "details": _details(stored),
         "expires_at": _NEVER,
         "context_length": context,
     }
@@ -56,7 +56,7 @@ def describe_shape(stored: Stored) -> dict[str, Any]:
         "parameters": "",
         "template": card.template or "",
         "license": stored.licence or card.licence or "",
-        "details": _details(card),
+        "details": _details(stored),
         "model_info": {
             "general.architecture": card.architecture,
             "general.basename": card.name,
@@ -78,9 +78,10 @@ def capabilities(card: Card) -> list[str]:
     return ["completion", "tools", *(["thinking"] if thinks else [])]
 
 
-def _details(card: Card) -> dict[str, Any]:
+def _details(stored: Stored) -> dict[str, Any]:
+    card = stored.card()
     return {
-        "parent_model": "",
+        "parent_model": stored.base.name if stored.base else "",
         "format": "gguf",
         "family": card.architecture,
         "families": [card.architecture],

@@ -148,10 +148,12 @@ def _model_routes(pool: Pool, store: Store, drain: float, audit: Audit) -> APIRo
     @router.delete("/delete")
     async def delete(body: Named, request: Request) -> None:
         with noted(audit, request, "model removed", body.model):
-            name = store.find(own_name(store, body.model)).name
-            with suppress(NotFound):  # it is not loaded
-                await pool.stop(name, patience=drain)
-            await remove_model(store, name)
+            stored = store.find(own_name(store, body.model))
+            if stored.base is None:
+                with suppress(NotFound):  # it is not loaded
+                    await pool.stop(stored.name, patience=drain)
+            await remove_model(store, stored.name)
+            pool.forget_adapter(stored.name)
 
     @router.post("/pull", response_class=Response)
     async def pull(body: Named, request: Request) -> Response:

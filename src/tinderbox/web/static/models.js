@@ -28,7 +28,11 @@ export function startModels({ button, panel }, chosen) {
     panel.hidePopover();
   });
 
-  const leaseOf = (model) => leases.find(({ holder, kind }) => kind === "model" && holder === model);
+  /** An adapter is at work where its base is. */
+  function leaseOf(model) {
+    const base = known.find((each) => each.name === model)?.base ?? model;
+    return leases.find(({ holder, kind }) => kind === "model" && holder === base);
+  }
 
   /** The lease is newer than the list: it comes with each event. */
   function stateOf(model) {
@@ -44,7 +48,7 @@ export function startModels({ button, panel }, chosen) {
     choice.disabled = model.chat === false;
     choice.addEventListener("change", () => choose(model.name, true));
     const facts = [
-      model.parameters && parameters(model.parameters),
+      model.base ? `adapter of ${model.base}` : model.parameters && parameters(model.parameters),
       model.quantisation,
       model.size && bytes(model.size),
       model.context_length && `context ${whole(model.context_length)}`,

@@ -62,8 +62,8 @@ export function startQuantise(form, began) {
   return {
     /** The models that are stored, as in /box/models. */
     offer(models) {
-      known = models;
-      const names = models.map((each) => each.name);
+      known = models.filter(({ base }) => !base); // an adapter is no whole model
+      const names = known.map((each) => each.name);
       if ([...model.options].map(({ value }) => value).join("\n") !== names.join("\n")) {
         const chosen = model.value;
         model.replaceChildren(...names.map((each) => element("option", {}, each)));
