@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MODEL ?= smollm2:135m
 LOCKS := src/tinderbox/environments/locks
 
-.PHONY: run test check bench soak install dev lock format
+.PHONY: run test check bench soak conformance install dev lock format
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -40,6 +40,11 @@ bench: dev
 
 soak: dev
 	$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),60)
+
+# The protocol's own tests; needs npm, which gets them and the Node that they want.
+conformance: dev
+	npm install --silent --no-save --prefix .cache/conformance node@22 @modelcontextprotocol/conformance@0.1.16
+	$(BIN)/python -m bench.conformance .cache/conformance
 
 format: dev
 	$(BIN)/ruff format .

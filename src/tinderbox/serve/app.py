@@ -33,6 +33,7 @@ from tinderbox.serve.files import file_routes
 from tinderbox.serve.health import health_routes
 from tinderbox.serve.jobs import job_routes
 from tinderbox.serve.keys import Keyring
+from tinderbox.serve.mcp import mcp_routes
 from tinderbox.serve.metrics import Metrics
 from tinderbox.serve.ollama import ollama_routes
 from tinderbox.serve.openai import openai_routes
@@ -88,6 +89,7 @@ def make_app(
         app.include_router(job_routes(jobs, stopping, audit))
     if runs is not None:
         app.include_router(run_routes(runs, stopping, audit))
+    app.include_router(mcp_routes())
     app.include_router(health_routes(health, metrics))
     app.include_router(session_routes(access.ring.sessions))
     app.routes.extend(page)

@@ -144,7 +144,8 @@ class Door:
         if scope["type"] != "http" or is_public(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
-        works = scope["method"] not in ("GET", "HEAD")
+        # What is asked through MCP works by a request of its own, which is counted.
+        works = scope["method"] not in ("GET", "HEAD") and scope["path"] != "/mcp"
         try:
             caller = self._ring.caller(presented(scope), session_of(scope))
             caller.check(scope["method"], scope["path"])

@@ -37,6 +37,7 @@ _TABLE: tuple[tuple[str, str, frozenset[Scope]], ...] = (
     ("POST", "/api/pull", _MODELS),
     ("DELETE", "/api/delete", _MODELS),
     ("*", "/v2/", _CHAT),
+    ("POST", "/mcp", _LOOK),  # each tool asks for the scope of its own route besides
     ("GET", "/box/version", _LOOK),
     ("GET", "/box/models", _LOOK),
     ("GET", "/box/ps", _LOOK),
