@@ -1,6 +1,8 @@
 """Curves of jobs, drawn in a terminal and set side by side."""
 
-from tinderbox.cli.curves import HEIGHT, WIDTH, compare, draw, figure, picture
+import pytest
+
+from tinderbox.cli.curves import HEIGHT, WIDTH, compare, draw, picture
 
 
 def test_a_line_that_falls_goes_from_the_upper_left_to_the_lower_right() -> None:
@@ -39,5 +41,14 @@ def test_runs_stand_side_by_side_by_curve() -> None:
     ]
 
 
-def test_large_figures_have_no_exponent() -> None:
-    assert [figure(value) for value in (1234567.0, 999.99, 0.0)] == ["1234567", "1000", "0"]
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("tokens", 1234567.0, "1234567"),
+        ("tokens", 999.99, "1000"),
+        ("memory", 1.25e9, "1.2 GB"),
+        ("left", 75.0, "1 min 15 s"),
+    ],
+)
+def test_figures_are_written_as_people_read_them(name: str, value: float, words: str) -> None:
+    assert draw(name, [(7, value)]) == f"{name}: {words} at step 7"

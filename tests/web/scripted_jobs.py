@@ -45,11 +45,13 @@ def _first_jobs() -> dict[int, dict[str, Any]]:
 
 @dataclass
 class ScriptedJobs:
-    """`known` are the jobs by number; `orders` what was asked, in order; `looks` counts how often the list was read."""
+    """`known` are the jobs by number; `orders` what was asked, in order; `looks` counts how often the list was read,
+    `curves` are what they have measured."""
 
     known: dict[int, dict[str, Any]] = field(default_factory=_first_jobs)
     orders: list[tuple[str, Any]] = field(default_factory=list)
     looks: int = 0
+    curves: dict[int, dict[str, list[list[float]]]] = field(default_factory=dict)
 
     def routes(self) -> list[Route]:
         one = "/box/jobs/{number:int}"
@@ -58,6 +60,7 @@ class ScriptedJobs:
             Route("/box/jobs", self._submit, methods=["POST"]),
             Route(one, self._forget, methods=["DELETE"]),
             Route(one + "/log", self._log),
+            Route(one + "/metrics", self._metrics),
             Route(one + "/{order:str}", self._order, methods=["POST"]),
         ]
 
@@ -85,6 +88,9 @@ class ScriptedJobs:
         self.orders.append(("forget", request.path_params["number"]))
         del self.known[request.path_params["number"]]
         return JSONResponse({})
+
+    async def _metrics(self, request: Request) -> Response:
+        return JSONResponse({"metrics": self.curves.get(request.path_params["number"], {})})
 
     async def _log(self, request: Request) -> Response:
         return StreamingResponse(self._words(request.path_params["number"]), media_type="text/plain")

@@ -120,3 +120,36 @@ def test_what_is_wrong_is_said_at_the_form_and_goes_when_it_is_mended(jobs: Visi
 
     expect(form.get_by_role("alert")).to_be_empty()
     jobs.complaints.clear()  # a browser calls each refusal an error
+
+
+def curve(visit: Visit, name: str) -> Locator:
+    return visit.page.locator(".curves li").filter(has_text=re.compile(f"^{name}")).get_by_role("img")
+
+
+def test_what_a_job_measures_is_drawn_and_grows_while_it_runs(jobs: Visit, box: ScriptedBox) -> None:
+    box.jobs.curves[2] = {"memory": [[1, 1.25e9]], "loss": [[1, 4.0], [2, 3.5]]}
+    row(jobs, 2).get_by_role("link").click()
+    expect(jobs.page.locator(".curves li .who")).to_have_text(["loss", "memory"])
+    expect(jobs.page.locator(".curves .readout")).to_have_text(["3.5 at step 2", "1.3 GB at step 1"])
+
+    box.jobs.curves[2]["loss"].append([3, 0.25])
+
+    words = "loss: 4 at step 1, 0.25 at step 3, between 0.25 and 4"
+    expect(curve(jobs, "loss")).to_have_attribute("aria-label", words)
+
+
+def test_a_run_is_drawn_beside_another(jobs: Visit, box: ScriptedBox) -> None:
+    box.jobs.curves = {1: {"loss": [[1, 2.0], [9, 1.0]]}, 2: {"loss": [[1, 4.0], [2, 3.5]]}}
+    row(jobs, 2).get_by_role("link").click()
+
+    jobs.page.get_by_label("Beside").select_option("job 1")
+
+    expect(jobs.page.locator(".curves .readout")).to_have_text("3.5 at step 2; the other 1 at step 9")
+    expect(curve(jobs, "loss").locator("path.beside")).to_have_count(1)
+
+
+def test_a_job_without_curves_has_no_place_for_them(jobs: Visit) -> None:
+    row(jobs, 1).get_by_role("link").click()
+
+    expect(jobs.page.get_by_role("heading", name="Log")).to_be_visible()
+    expect(jobs.page.locator("#curves-title")).to_be_hidden()

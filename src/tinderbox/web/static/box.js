@@ -70,6 +70,8 @@ export const submitJob = (kind, options) => read("/box/jobs", { body: { kind, ar
 export const stopJob = (number) => call(`/box/jobs/${number}/stop`, { method: "POST" });
 export const resumeJob = (number) => call(`/box/jobs/${number}/resume`, { method: "POST" });
 export const forgetJob = (number) => call(`/box/jobs/${number}`, { method: "DELETE" });
+/** What a job has measured of itself: by name, pairs of a step and a value. */
+export const jobMetrics = async (number) => (await read(`/box/jobs/${number}/metrics`)).metrics;
 /** What a job's process writes, piece by piece, until the job ends. */
 export async function* jobLog(number, signal) {
   const response = await call(`/box/jobs/${number}/log?follow=true`, { signal });

@@ -1,5 +1,6 @@
 // One job: how far it is, what came of it, and what can be done about it.
 import { forgetJob, jobLog, resumeJob, stopJob } from "./box.js";
+import { curvesView } from "./curves.js";
 import { element, orderButton } from "./dom.js";
 import { bytes, clock } from "./units.js";
 
@@ -93,6 +94,7 @@ export function jobPage(first, changed) {
   const parts = progressParts();
   const problem = element("p", { class: "problem", role: "alert" });
   const act = actions(first.number, problem, changed);
+  const curves = curvesView();
   const log = element("pre", { tabindex: "0", "aria-label": "What it has written" });
   const title = element("h2", { tabindex: "-1" }, `Job ${first.number}: ${workOf(first)}`);
   let following = null;
@@ -113,6 +115,7 @@ export function jobPage(first, changed) {
       element("p", { class: "quiet" }, `${bytes(first.predicted)} of memory predicted`),
       problem,
     ),
+    curves.node,
     element("section", { class: "card", "aria-labelledby": "log-title" }, element("h3", { id: "log-title" }, "Log"), log),
   );
 
@@ -137,9 +140,10 @@ export function jobPage(first, changed) {
   return {
     node,
     title,
-    update(job) {
+    update(job, jobs) {
       parts.update(job);
       act.update(job);
+      curves.update(job, jobs);
       if (state === null || (state !== job.state && job.state === "waiting")) follow(); // resumed: it writes again
       state = job.state;
     },

@@ -39,7 +39,7 @@ export function startJobs(places, finished) {
       places.one.replaceChildren(page.node);
       page.title.focus();
     }
-    page.update(job);
+    page.update(job, jobs);
   }
 
   function show() {
