@@ -24,6 +24,7 @@ from bench.returning import measure_returning
 from bench.serving import measure_serving, measure_start
 from bench.sharing import measure_sharing
 from bench.swapping import OTHER, measure_swapping
+from bench.training import measure_training
 from tinderbox.models.download import pull
 from tinderbox.models.store import Store
 
@@ -55,6 +56,7 @@ def measure(starter: Path, other: Path, rounds: int) -> list[Result]:
         *asyncio.run(measure_sharing(starter, rounds * 4)),
         *asyncio.run(measure_returning(starter, max(1, rounds // 3))),
         *asyncio.run(measure_swapping(starter, other, rounds)),
+        *measure_training(starter, rounds),
     ]
 
 

@@ -110,4 +110,6 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_the_batch(ground: Groun
 
     said = ground.run(orders)
 
-    assert said[-1]["error"].startswith("Step 1: the loss is nan, in the batch of the training examples 1, 2, 3, 4.")
+    assert said[-1]["error"].startswith(
+        "Step 1: the loss is nan, in the batch of nan.jsonl, line 1; nan.jsonl, line 2;"
+    )

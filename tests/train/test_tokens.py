@@ -108,6 +108,7 @@ def test_sequences_are_kept_and_read_again(tmp_path: Any) -> None:
     again = Sequences.load(tmp_path)
 
     assert (again.ids, again.lengths, again.answers) == (found.ids, [12, 12], [3, 3])
+    assert again.places == ["a.jsonl, line 1"] * 2
     assert describe(again) == {
         "sequences": 2, "tokens": 24, "learnt": 6, "shortest": 12, "median": 12, "longest": 12
     }  # fmt: skip

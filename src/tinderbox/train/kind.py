@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ENVIRONMENT = "train"
 _PREPARING = 512 * MiB  # of a process that tokenizes: an interpreter with its libraries, a vocabulary
 _PER_BYTE = 10  # that it holds for each byte of the data
+_MARGIN = 0.04  # of a run's memory: one that passes what it was granted is ended
 _READ_AT_ONCE = 32 * MiB  # of data that the box itself reads before it takes a job
 
 
@@ -116,7 +117,7 @@ def _memory(stored: Stored, recipe: Recipe, row: int, answers: int) -> Bytes:
 
     method = "lora" if recipe.method == "dpo" else recipe.method
     plan = Plan(method, 1, row, recipe.rank, recipe.recompute, width=4, answers=answers, twice=recipe.method == "dpo")
-    return training_footprint(stored.card(), plan).total
+    return int(training_footprint(stored.card(), plan).total * (1 + _MARGIN))
 
 
 def _disk(stored: Stored, recipe: Recipe) -> Bytes:

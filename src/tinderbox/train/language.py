@@ -34,8 +34,8 @@ _MOST_ASKED = 256  # held-out sequences that the perplexity is told of
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What stays the same through a run. `model` is the base with what is trained; `data` is learnt from, `asked` is
-    what the perplexity is told of."""
+    """What stays the same through a run. `model` is the base with what is trained; `data` is learnt from, its examples
+    having `lengths` and so many `answers` (tokens); `asked` is what the perplexity is told of."""
 
     recipe: Recipe
     prepared: Prepared
@@ -43,9 +43,16 @@ class Run:
     model: Any
     optimiser: Any
     data: Sequences
+    lengths: Sequence[int]
+    answers: Sequence[int]
     asked: Sequences
     folder: Path
     device: Any
+
+    @property
+    def each(self) -> int:
+        """How many sequences an example is."""
+        return 2 if self.prepared.kind == "preference" else 1
 
     @property
     def trained(self) -> dict[str, Any]:
@@ -109,7 +116,8 @@ def begin(recipe: Recipe, prepared: Prepared, orders: dict[str, Any]) -> Run:
     folder = Path(orders["folder"])
     data = Sequences.load(folder / FOLDER / "training")
     asked = Sequences.load(folder / FOLDER / "held-out") if prepared.held_out else data
-    return Run(recipe, prepared, base, model, optimiser, data, asked, folder, device)
+    lengths, answers = units(data, prepared.kind)
+    return Run(recipe, prepared, base, model, optimiser, data, lengths, answers, asked, folder, device)
 
 
 def with_adapter(model: Any, recipe: Recipe) -> Any:
@@ -132,9 +140,8 @@ def learn(run: Run, step: int, ending: Ending) -> dict[str, float]:
 
     started = time.monotonic()
     recipe, kind = run.recipe, run.prepared.kind
-    lengths, answers = units(run.data, kind)
-    batch = batch_of(step, len(lengths), recipe)
-    share = 1 / (len(batch) if kind == "preference" else sum(answers[example] for example in batch))
+    batch = batch_of(step, len(run.lengths), recipe)
+    share = 1 / (len(batch) if kind == "preference" else sum(run.answers[example] for example in batch))
     rate = rate_at(step, run.prepared.steps, recipe)
     for group in run.optimiser.param_groups:
         group["lr"] = rate
@@ -143,8 +150,9 @@ def learn(run: Run, step: int, ending: Ending) -> dict[str, float]:
     run.model.train()
     run.optimiser.zero_grad(set_to_none=True)
     with ending.may_interrupt():
-        for examples in rows_of(batch, lengths, recipe):
-            row = make_row(run, run.data, examples)
+        for examples in rows_of(batch, run.lengths, recipe):
+            numbers = [number for example in examples for number in range(example * run.each, (example + 1) * run.each)]
+            row = row_of(run.data, numbers, run.device)
             loss, told = objective.loss_of(run.model, row, kind, recipe.beta)
             check(loss.item(), "loss", step, examples, run)
             (loss * share).backward()
@@ -154,7 +162,7 @@ def learn(run: Run, step: int, ending: Ending) -> dict[str, float]:
         norm = float(torch.nn.utils.clip_grad_norm_(trained, recipe.clip))
         check(norm, "gradient", step, batch, run)
     run.optimiser.step()
-    tokens = sum(lengths[example] for example in batch)
+    tokens = sum(run.lengths[example] for example in batch)
     return sums | {"rate": rate, "gradient": norm, "tokens_per_s": tokens / (time.monotonic() - started)}
 
 
@@ -162,20 +170,19 @@ def check(value: float, what: str, step: int, examples: Sequence[int], run: Run)
     """Raises TinderboxError with the batch where a number is none; the weights are as they were before the step."""
     if math.isfinite(value):
         return
-    names = ", ".join(str(example + 1) for example in sorted(examples))
+    names = "; ".join(run.data.places[example * run.each] for example in sorted(set(examples)))
     raise TinderboxError(
-        f"Step {step + 1}: the {what} is {value}, in the batch of the training examples {names}.",
+        f"Step {step + 1}: the {what} is {value}, in the batch of {names}.",
         "Look at them, or choose a smaller --rate; the weights before that step are kept.",
     )
 
 
-def make_row(run: Run, sequences: Sequences, examples: Sequence[int]) -> Row:
-    """The examples one behind the other; a preference is its two sequences."""
-    numbers = [n for e in examples for n in ((2 * e, 2 * e + 1) if run.prepared.kind == "preference" else (e,))]
+def row_of(sequences: Sequences, numbers: Sequence[int], device: Any) -> Row:
+    """These sequences, one behind the other."""
     spans = [sequences.span(number) for number in numbers]
     ids = [sequences.ids[first:last].tolist() for first, last in spans]
     learnt = [sequences.learnt[first:last].tolist() for first, last in spans]
-    return Row.of(ids, learnt, run.device)
+    return Row.of(ids, learnt, device)
 
 
 def perplexity(run: Run, ending: Ending) -> float:
@@ -188,10 +195,7 @@ def perplexity(run: Run, ending: Ending) -> float:
     total = 0.0
     with torch.no_grad(), ending.may_interrupt():
         for numbers in rows_of(range(count), lengths, run.recipe):
-            spans = [run.asked.span(number) for number in numbers]
-            ids = [run.asked.ids[first:last].tolist() for first, last in spans]
-            learnt = [run.asked.learnt[first:last].tolist() for first, last in spans]
-            total += -float(objective.log_probabilities(run.model, Row.of(ids, learnt, run.device)).sum())
+            total -= float(objective.log_probabilities(run.model, row_of(run.asked, numbers, run.device)).sum())
     return math.exp(min(total / sum(answers), 700.0))
 
 

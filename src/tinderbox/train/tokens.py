@@ -21,12 +21,13 @@ _MOST_TOLD = 5
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
-    """Token sequences one behind the other: sequence i ends at `ends[i]`. `learnt` marks what is learnt with 1. An
-    example is one sequence, a preference two: the chosen answer, then the rejected one."""
+    """Token sequences one behind the other: sequence i ends at `ends[i]` and comes from `places[i]`. `learnt` marks
+    what is learnt with 1. An example is one sequence, a preference two: the chosen answer, then the rejected one."""
 
     ids: array[int]
     learnt: array[int]
     ends: array[int]
+    places: list[str]
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -46,13 +47,14 @@ class Sequences:
     def save(self, folder: Path) -> None:
         for name in ("ids", "learnt", "ends"):
             (folder / name).write_bytes(getattr(self, name).tobytes())
+        (folder / "places").write_text("\n".join(self.places))
 
     @staticmethod
     def load(folder: Path) -> Sequences:
-        made = [array("i"), array("b"), array("q")]
-        for name, values in zip(("ids", "learnt", "ends"), made, strict=True):
-            values.frombytes((folder / name).read_bytes())
-        return Sequences(*made)
+        made = Sequences(array("i"), array("b"), array("q"), (folder / "places").read_text().split("\n"))
+        for name in ("ids", "learnt", "ends"):
+            getattr(made, name).frombytes((folder / name).read_bytes())
+        return made
 
 
 def tokenize(
@@ -63,7 +65,7 @@ def tokenize(
     Texts are cut into pieces of that length instead. Raises WrongUsage with the places of examples that are too long
     unless `drop`, and of those that the template refuses.
     """
-    made = Sequences(array("i"), array("b"), array("q"))
+    made = Sequences(array("i"), array("b"), array("q"), [])
     too_long: list[str] = []
     for example in examples:
         found = [_encode(pieces, tokenizer) for pieces in _pieces(example, tokenizer, template=template)]
@@ -78,6 +80,7 @@ def tokenize(
             made.ids.extend(ids)
             made.learnt.extend(learnt)
             made.ends.append(len(made.ids))
+            made.places.append(example.place)
     if too_long and not drop:
         more = f" and {len(too_long) - _MOST_TOLD} more" if len(too_long) > _MOST_TOLD else ""
         raise WrongUsage(
