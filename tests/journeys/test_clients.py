@@ -66,6 +66,7 @@ def test_json_is_made_to_order(client: OpenAI) -> None:
         messages=[{"role": "user", "content": "How old are you?"}],
         response_format={"type": "json_schema", "json_schema": {"name": "age", "schema": schema}},
         max_tokens=64,
+        temperature=0,
     )
 
     assert '"age"' in (answer.choices[0].message.content or "")

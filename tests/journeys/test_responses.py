@@ -34,7 +34,9 @@ def client(box: Running) -> OpenAI:
 
 
 def test_a_conversation_goes_on(client: OpenAI) -> None:
-    first = client.responses.create(model=STARTER, input="My name is Ada. Say hello.", max_output_tokens=16)
+    first = client.responses.create(
+        model=STARTER, input="My name is Ada. Say hello.", max_output_tokens=16, temperature=0
+    )
     second = client.responses.create(
         model=STARTER, input="What is my name?", previous_response_id=first.id, max_output_tokens=24, temperature=0
     )
@@ -74,6 +76,7 @@ def test_a_required_call_is_made_and_answered(client: OpenAI) -> None:
         tool_choice="none",
         previous_response_id=first.id,
         max_output_tokens=16,
+        temperature=0,
     )
 
     assert jsonschema_rs.is_valid(AGE, json.loads(call.arguments))

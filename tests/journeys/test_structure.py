@@ -36,7 +36,7 @@ def test_an_answer_is_what_its_schema_asks_for(client: OpenAI, name: str) -> Non
     form: Any = {"type": "json_schema", "json_schema": {"name": "cat", "schema": SCHEMAS[name]}}
 
     answer = client.chat.completions.create(
-        model=STARTER, messages=ASK, response_format=form, temperature=1, n=2, max_tokens=400
+        model=STARTER, messages=ASK, response_format=form, temperature=1, seed=1, n=2, max_tokens=400
     )
 
     validator = jsonschema_rs.validator_for(SCHEMAS[name], validate_formats=True)
@@ -61,7 +61,7 @@ def test_a_named_call_is_that_call_also_in_a_stream(client: OpenAI) -> None:
     choice: Any = {"type": "function", "function": {"name": "forecast"}}
 
     with client.chat.completions.stream(
-        model=STARTER, messages=ASK, tools=TOOLS, tool_choice=choice, max_tokens=100
+        model=STARTER, messages=ASK, tools=TOOLS, tool_choice=choice, seed=1, max_tokens=100
     ) as stream:
         pieces = [event for event in stream if event.type == "tool_calls.function.arguments.delta"]
         whole = stream.get_final_completion().choices[0].message.tool_calls or []
