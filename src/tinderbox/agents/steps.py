@@ -93,6 +93,12 @@ class Steps:
         few = self.answers + 1 >= self._limits.steps or self.tokens > 0.9 * self._limits.tokens
         return few or self._repeated() >= _END_AT
 
+    @property
+    def barred(self) -> str | None:
+        """The tool that the model may not call next: it has just made the same call to the same end."""
+        last = next((step for step in reversed(self.steps) if step.kind == "tool"), None)
+        return last.name if last is not None and self._repeated() >= _HINT_AT else None
+
     async def chat(self, model: str, ask: Callable[[int], Awaitable[Said]]) -> Said:
         """One answer of the model; `ask` is told how many tokens it may write. Raises LimitReached."""
         left = self._limits.tokens - self.tokens
