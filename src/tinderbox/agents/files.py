@@ -18,6 +18,7 @@ _MOST_FOUND = 50
 _MOST_SEARCHED = 5000  # files
 _PATIENCE = 10.0  # seconds of a search
 _LONGEST_LINE = 300
+_TOLD_WHOLE = 2000  # characters of a file
 
 
 def list_files(desk: Desk, path: str = "") -> str:
@@ -66,7 +67,8 @@ def edit_file(desk: Desk, path: str, old: str, new: str) -> str:
 
 
 def search_files(desk: Desk, words: str, path: str = "") -> str:
-    """The lines that hold the words, whatever their case: `path:line: text`."""
+    """The lines that hold the words, whatever their case: `path:line: text`. A short file that was looked into by its
+    path, and does not hold them, is told whole: what is wanted may stand there in other words."""
     if not words.strip():
         raise BadRequest("'words' is empty.", field="words")
     places = [(f, "") for f in (*desk.folders, desk.scratch)] if path.strip("/.") == "" else [desk.find(path)]
@@ -80,7 +82,16 @@ def search_files(desk: Desk, words: str, path: str = "") -> str:
             if len(found) > _MOST_FOUND or looked > _MOST_SEARCHED or time.monotonic() > until:
                 note = f"[The search ended after {looked} files; there may be more.]"
                 return "\n".join([*found[:_MOST_FOUND], note])
-    return "\n".join(found) or f"'{words}' stands in none of {looked} files."
+    return "\n".join(found) or _not_found(desk, words, path, looked)
+
+
+def _not_found(desk: Desk, words: str, path: str, looked: int) -> str:
+    folder, rest = desk.find(path)
+    if looked != 1 or not rest or not _is_there(folder, rest):
+        return f"'{words}' stands in none of {looked} files."
+    text = _text(desk, path)
+    whole = f" It says:\n{text}" if len(text) <= _TOLD_WHOLE else ""
+    return f"'{words}' does not stand in {path}.{whole}"
 
 
 def _entries(folder: Folder, path: str, besides: set[str] | None = None) -> list[str]:
