@@ -120,7 +120,7 @@ def _bare(box: Running, errand: Errand) -> Tried:
         }
         python = str(find(box.home, "agents").python)
         done = subprocess.run(
-            [python, str(Path(__file__).with_name("bare_loop.py"))],
+            [python, str(Path(__file__).with_name("bare_agent.py"))],
             input=json.dumps(orders) + "\n",
             env=os.environ | {"PYTHONPATH": "src"},
             capture_output=True,

@@ -15,6 +15,7 @@ from pydantic_ai.exceptions import AgentRunError
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.usage import RunUsage, UsageLimits
+
 from tinderbox.agents.definition import parse
 from tinderbox.agents.desk import make_desk
 from tinderbox.agents.tools import Tool, call, make_tools

@@ -148,6 +148,17 @@ async def test_the_same_call_with_the_same_end_is_hinted_at_and_then_broken(tmp_
     assert steps.must_end
 
 
+async def test_what_was_called_twice_to_the_same_end_may_not_be_called_next(tmp_path: Path) -> None:
+    steps, tools = make_trail(tmp_path).begin()
+    await steps.chat("echo:1b", said)
+    await steps.act(tools["files_list"], "call-1", {"path": "drafts"})
+    before = steps.barred
+
+    await steps.act(tools["files_list"], "call-2", {"path": "drafts"})
+
+    assert (before, steps.barred) == (None, "files_list")
+
+
 async def test_a_run_that_comes_no_step_further_is_not_started_for_ever(tmp_path: Path) -> None:
     trail = make_trail(tmp_path)
     for _ in range(MOST_STARTS):

@@ -135,6 +135,12 @@ def test_words_are_found_with_their_place(bench: Bench) -> None:
     assert bench.says("files_search", words="1-2-3-4").startswith("'1-2-3-4' stands in none of")
 
 
+def test_a_short_file_in_which_nothing_was_found_is_told_whole(bench: Bench) -> None:
+    told = bench.says("files_search", words="milkman", path="notes/plan.md")
+
+    assert told == "'milkman' does not stand in notes/plan.md. It says:\nbuy milk\nsell eggs\n"
+
+
 def test_a_search_follows_no_link(bench: Bench) -> None:
     (bench.root / "drafts/way").symlink_to(bench.root)
     (bench.root / "drafts/file").symlink_to(bench.root / "secret")

@@ -86,6 +86,15 @@ def test_what_cannot_be_kept_is_refused_with_its_place(client: TestClient, chang
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
 
 
+def test_the_model_is_shown_all_tools_whichever_it_must_call() -> None:
+    other = {"type": "function", "function": {"name": "clock"}}
+
+    ready = prepare(chat("hello", tool_choice=NAMED) | {"tools": [*TOOLS, other]}, "{{ tools }}", context=100)
+
+    assert ready.body["tools"] == [*TOOLS, other]
+    assert "clock" not in ready.body["grammar"]
+
+
 def test_a_template_that_knows_tools_tells_of_them_itself() -> None:
     ready = prepare(chat("hello", tool_choice="required"), "{{ tools }}", context=100)
 

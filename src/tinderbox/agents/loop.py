@@ -66,9 +66,8 @@ async def _ask(steps: Steps, box: Box, run: Run, messages: list[Any], info: Agen
     answers: list[ModelResponse] = []
 
     async def ask(most: int) -> Said:
-        answer = await box.chat(
-            _body(run.model, messages, info, most, ends=steps.must_end), parent_of(run, steps.steps)
-        )
+        body = _body(run.model, messages, info, most) | {"tool_choice": _choice(info, steps)}
+        answer = await box.chat(body, parent_of(run, steps.steps))
         answers.append(as_response(answer))
         new = ModelMessagesTypeAdapter.dump_python([*_new(messages), answers[0]], mode="json")
         return Said(new, *tokens_of(answer))
@@ -77,17 +76,26 @@ async def _ask(steps: Steps, box: Box, run: Run, messages: list[Any], info: Agen
     return answers[0]
 
 
-def _body(model: str, messages: Sequence[Any], info: AgentInfo, most: int, *, ends: bool) -> dict[str, Any]:
-    choice: Any = {"type": "function", "function": {"name": ANSWER}} if ends else "required"
+def _body(model: str, messages: Sequence[Any], info: AgentInfo, most: int) -> dict[str, Any]:
     return {
         "model": model,
         "messages": as_chat(messages, info.instructions),
         "tools": as_functions([*info.function_tools, *info.output_tools]),
-        "tool_choice": choice,
         "parallel_tool_calls": False,
         "temperature": 0,
         "max_tokens": min(_LONGEST, most),
     }
+
+
+def _choice(info: AgentInfo, steps: Steps) -> Any:
+    """What may be called next. The model is shown all tools whatever this is, so that its cache of them holds."""
+    if steps.must_end:
+        return {"type": "function", "function": {"name": ANSWER}}
+    if steps.barred is None:
+        return "required"
+    left = [tool.name for tool in (*info.function_tools, *info.output_tools) if tool.name != steps.barred]
+    tools = [{"type": "function", "function": {"name": name}} for name in left]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": tools}}
 
 
 def _new(messages: Sequence[Any]) -> Sequence[Any]:

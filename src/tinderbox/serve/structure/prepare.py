@@ -46,8 +46,8 @@ def prepare(chat: Mapping[str, Any], template: str | None, context: int) -> Prep
     if not calls:
         return Prepared(_without_words_for_tools(body, template))
     if _knows_tools(template):
-        # With 'none' the template tells of the tools, and the engine leaves the answer's form to us. It tells of all of
-        # them, whichever may be called now: the conversation's beginning stays as it was, and what is cached of it holds.
+        # With 'none' the template tells of the tools, and the engine leaves the answer's form to us. It tells of all,
+        # whichever may be called now: the conversation's beginning stays as it was, and what is cached of it holds.
         body |= {"tools": chat["tools"], "tool_choice": "none"} if held else {"tools": _offered(chat, wanted)}
         body |= {} if held or wanted.parallel else {"parallel_tool_calls": False}
     else:
