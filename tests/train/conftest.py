@@ -38,17 +38,18 @@ def environment() -> Environment:
 
 @dataclass(frozen=True)
 class Ground:
-    """A store with a tiny model, and runs of it in folders of their own."""
+    """A store with a model, and runs of it in folders of their own."""
 
     environment: Environment
     store: Store
+    model: str = "tiny:f32"
 
     def orders(self, name: str, lines: list[dict[str, str]], **recipe: Any) -> dict[str, Any]:
         data = self.store.home / f"{name}.jsonl"
         data.write_text("".join(json.dumps(line) + "\n" for line in lines))
         folder = self.store.home / "runs" / name
         folder.mkdir(parents=True)
-        stored = self.store.find("tiny:f32")
+        stored = self.store.find(self.model)
         return {
             "home": str(self.store.home),
             "folder": str(folder),
