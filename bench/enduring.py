@@ -21,7 +21,7 @@ from tinderbox.keys import Limits, Scope, add_key, make_key
 
 EVERY = 500  # requests between two looks at the memory
 AT_ONCE = 4
-SCOPES: tuple[Scope, ...] = ("chat", "metrics")
+SCOPES: tuple[Scope, ...] = ("chat", "models", "jobs", "metrics")
 PLENTY = Limits(requests_per_minute=1_000_000, tokens_per_day=1_000_000_000, at_once=1000)
 LEAVES = 17  # every so many requests, who asked goes away after the first piece
 

@@ -65,9 +65,20 @@ TRUE: dict[str, dict[str, Any]] = {
     "/box/jobs": {"kind": "quantise", "arguments": {"type": "q8_0", "name": "made:1"}},
     "/box/session": {"key": "tb_1_2"},
 }
+# What would do harm, or is bounded by nobody, names what is not there.
+ASKED = {"name": "ask_model", "arguments": {"model": "nowhere:1b", "prompt": "hello", "max_tokens": 1}}
+LOOKED = {"name": "plan", "arguments": {"model": "gpt-oss-120b", "box": "dgx-spark", "context": 4096}}
+HANDS = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
+NOWHERE: dict[str, dict[str, Any]] = {
+    "/box/stop": {},
+    "/box/pull": {},
+    "/api/pull": {"stream": True},
+    "/box/runs": {"agent": "nobody", "task": "hello"},
+    "/mcp": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": ASKED},
+    "/mcp?": {"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": LOOKED},
+    "/mcp??": {"jsonrpc": "2.0", "id": 2, "method": "initialize", "params": HANDS},
+}
 LIMITS = {"max_tokens", "max_output_tokens"}
-# What would do harm names what is not there.
-NOWHERE: dict[str, dict[str, Any]] = {"/box/stop": {}, "/box/pull": {}, "/api/pull": {"stream": True}}
 LOOKS = (
     "/v1/models/{}",
     "/v1/responses/{}",
@@ -77,6 +88,10 @@ LOOKS = (
     "/v1/files?limit={}&after={}",
     "/box/jobs/{}",
     "/box/jobs/{}/log",
+    "/box/jobs/{}/metrics?after={}",
+    "/box/agents/{}",
+    "/box/runs/{}",
+    "/box/runs/{}/trace",
     "/box/audit?limit={}",
     "/box/decisions?limit={}&holder={}",
     "/box/plan?model={}&context={}",
@@ -244,7 +259,8 @@ def _request(chance: Random, key: str, method: str, address: str, body: bytes, k
     presented = chance.choice(KEYS) if chance.random() < 0.05 else f"Bearer {key}"
     head = (
         f"{method} {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\n"
-        f"Authorization: {presented}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Accept: application/json, text/event-stream\r\nAuthorization: {presented}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("latin-1") + body
 
