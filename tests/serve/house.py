@@ -2,19 +2,24 @@
 
 import asyncio
 import socket
+import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from tests.models.gguf_writer import llama
+from tinderbox.agents.runs import Runs
+from tinderbox.agents.work import KIND, Grounds, run_work
 from tinderbox.config import Config
 from tinderbox.engines.echo import Echo
 from tinderbox.engines.engine import Settings
 from tinderbox.engines.pool import Order, Pool
 from tinderbox.jobs.book import Book
-from tinderbox.jobs.kinds import known_kinds
+from tinderbox.jobs.kinds import Kind, known_kinds
 from tinderbox.jobs.runner import Runner
 from tinderbox.memory import Governor, Ledger, Reading
 from tinderbox.models.store import Store
@@ -24,9 +29,11 @@ from tinderbox.serve.server import make_server
 from tinderbox.units import GB, MB
 from tinderbox.web import page_routes
 
+TWIN = Path(__file__).parents[1] / "agents/twin.py"
+
 
 def make_house(home: Path, access: Access | None = None) -> FastAPI:
-    """An app whose store holds `echo:1b` and `unloadable:1b`, both answered by echoes."""
+    """An app whose store holds `echo:1b` and `unloadable:1b`, both answered by echoes; agents are twins."""
     store = Store(home)
     for name in ("echo:1b", "unloadable:1b"):
         file = home / f"{name.partition(':')[0]}.gguf"
@@ -39,8 +46,11 @@ def make_house(home: Path, access: Access | None = None) -> FastAPI:
 
     governor = Governor(Ledger(8 * GB), lambda: Reading(8 * GB, 6 * GB))
     pool = Pool(order, Echo, governor)
-    jobs = Runner(Book(home), known_kinds(home, threads=1), governor.tenancy, home)
-    return make_app(pool, store, asyncio.Event(), drain=1, page=page_routes(), access=access, jobs=jobs)
+    grounds = Grounds(home, lambda module: (sys.executable, str(TWIN)), lambda models: nullcontext({}), context=2048)
+    kinds: dict[str, Kind] = {**known_kinds(home, threads=1), KIND: partial(run_work, grounds)}
+    jobs = Runner(Book(home), kinds, governor.tenancy, home, beside=[KIND])
+    runs = Runs(home, jobs)
+    return make_app(pool, store, asyncio.Event(), drain=1, page=page_routes(), access=access, jobs=jobs, runs=runs)
 
 
 def serve() -> None:

@@ -149,10 +149,6 @@ class Journal:
         with state.opened(self._home) as db:
             db.execute("UPDATE agent_runs SET outcome = NULL, ended = NULL WHERE number = ?", [run])
 
-    def forget(self, run: int) -> None:
-        with state.opened(self._home) as db:
-            db.execute("DELETE FROM agent_runs WHERE number = ?", [run])
-
 
 def waiting_step(steps: list[Step]) -> Step | None:
     """The call that waits for a person's word."""

@@ -6,6 +6,7 @@ The model gives its answer by a call too, so that each thing it says is held to 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from tinderbox.agents.journal import Run, messages_of
 from tinderbox.agents.steps import Said, Steps
 from tinderbox.agents.tools import Tool
 from tinderbox.agents.trace import parent_of
+from tinderbox.agents.window import fit, room_of
 
 ANSWER = "answer"
 _ABOUT_ANSWER = "Give the final answer to the person, when the task is done or cannot be done."
@@ -28,12 +30,15 @@ _LONGEST = 2048  # tokens of one answer of the model
 _RETRIES = 1000  # of what does not validate: the run's own limits come first
 
 
-async def go(agent: Definition, run: Run, steps: Steps, tools: Sequence[Tool], box: Box, before: Sequence[Any]) -> str:
-    """The run's answer. `before` is what was said in a conversation before the task, as chat messages.
+async def go(
+    agent: Definition, run: Run, steps: Steps, tools: Sequence[Tool], box: Box, orders: Mapping[str, Any]
+) -> str:
+    """The run's answer. Of the orders, `before` is what was said in a conversation before the task, as chat messages,
+    and `context` how many tokens the model holds.
 
     Raises Resting, LimitReached, and what the box has against a question.
     """
-    model = FunctionModel(partial(_ask, steps, box, run), model_name=run.model)
+    model = FunctionModel(partial(_ask, steps, box, run, int(orders["context"])), model_name=run.model)
     loop = Agent(
         model,
         output_type=ToolOutput(_given, name=ANSWER, description=_ABOUT_ANSWER),
@@ -43,7 +48,7 @@ async def go(agent: Definition, run: Run, steps: Steps, tools: Sequence[Tool], b
     )
     history = ModelMessagesTypeAdapter.validate_python(messages_of(steps.steps))
     task = None if history else run.task
-    result = await loop.run(task, message_history=history or _conversation(before))
+    result = await loop.run(task, message_history=history or _conversation(orders.get("before") or []))
     return str(result.output)
 
 
@@ -62,11 +67,13 @@ def _as_loop_tool(tool: Tool, steps: Steps) -> Any:
     return LoopTool.from_schema(act, tool.name, tool.description, schema, takes_ctx=True, sequential=True)
 
 
-async def _ask(steps: Steps, box: Box, run: Run, messages: list[Any], info: AgentInfo) -> ModelResponse:
+async def _ask(steps: Steps, box: Box, run: Run, context: int, messages: list[Any], info: AgentInfo) -> ModelResponse:
     answers: list[ModelResponse] = []
 
     async def ask(most: int) -> Said:
-        body = _body(run.model, messages, info, most) | {"tool_choice": _choice(info, steps)}
+        longest = min(_LONGEST, most, context // 4)
+        body = _body(run.model, _sent(messages, info, context, longest), info)
+        body |= {"max_tokens": longest, "tool_choice": _choice(info, steps)}
         answer = await box.chat(body, parent_of(run, steps.steps))
         answers.append(as_response(answer))
         new = ModelMessagesTypeAdapter.dump_python([*_new(messages), answers[0]], mode="json")
@@ -76,14 +83,18 @@ async def _ask(steps: Steps, box: Box, run: Run, messages: list[Any], info: Agen
     return answers[0]
 
 
-def _body(model: str, messages: Sequence[Any], info: AgentInfo, most: int) -> dict[str, Any]:
+def _sent(messages: Sequence[Any], info: AgentInfo, context: int, longest: int) -> list[Mapping[str, Any]]:
+    tools = len(json.dumps(as_functions([*info.function_tools, *info.output_tools])))
+    return fit(as_chat(messages, info.instructions), room_of(context, tools, longest))
+
+
+def _body(model: str, said: Sequence[Mapping[str, Any]], info: AgentInfo) -> dict[str, Any]:
     return {
         "model": model,
-        "messages": as_chat(messages, info.instructions),
+        "messages": said,
         "tools": as_functions([*info.function_tools, *info.output_tools]),
         "parallel_tool_calls": False,
         "temperature": 0,
-        "max_tokens": min(_LONGEST, most),
     }
 
 

@@ -88,9 +88,9 @@ class Runs:
                 return
             await asyncio.sleep(_LOOK_EVERY)
 
-    def forget(self, number: int) -> None:
-        """Its rows; the job is forgotten by itself."""
-        self._journal.forget(number)
+    async def stop(self, number: int) -> Job:
+        self.find(number)
+        return await self._runner.stop(number)
 
     async def _go_on(self, number: int) -> Job:
         """Once the process that asked has ended. One that was stopped meanwhile stays so."""

@@ -21,6 +21,7 @@ from tinderbox.agents.outside import Outside
 from tinderbox.agents.sandbox import available
 from tinderbox.agents.steps import Resting, Steps, question
 from tinderbox.agents.tools import make_tools
+from tinderbox.agents.window import told_of
 from tinderbox.errors import LimitReached, TinderboxError
 
 _INDICES = "indices"  # in the home: what search tools know of documents
@@ -48,14 +49,14 @@ async def _attend(orders: Mapping[str, Any]) -> int:
     journal.reopen(run.number)
     try:
         return await _to_the_end(orders, agent, run, journal)
-    except TinderboxError as error:
+    except Exception as error:  # noqa: BLE001  (whatever it was, the run must not seem to go on)
         journal.close_run(run.number, "limit" if isinstance(error, LimitReached) else "failed", None)
-        _say(error=str(error))
+        _say(error=str(error) if isinstance(error, TinderboxError) else f"{type(error).__name__}: {error}")
         return 1
 
 
 async def _to_the_end(orders: Mapping[str, Any], agent: Definition, run: Run, journal: Journal) -> int:
-    desk = _desk(agent, run, Path(orders["folder"]))
+    desk = _desk(agent, run, Path(orders["folder"]), told_of(orders["context"]))
     steps = Steps(run, journal, agent.limits, desk, tell=lambda step: _say(message=_words(step)))
     going = asyncio.create_task(_go(orders, agent, run, steps, desk))
     leaving = asyncio.Event()
@@ -90,12 +91,12 @@ async def _go(orders: Mapping[str, Any], agent: Definition, run: Run, steps: Ste
         outside = Outside(Path(orders["home"]) / _INDICES, box.embed)
         with outside.closing:
             tools = make_tools(agent, desk, sandbox=sandbox, outside=outside)
-            return await go(agent, run, steps, tools, box, orders.get("before") or [])
+            return await go(agent, run, steps, tools, box, orders)
 
 
-def _desk(agent: Definition, run: Run, folder: Path) -> Desk:
+def _desk(agent: Definition, run: Run, folder: Path, told: int) -> Desk:
     left = max(_LEAST_SANDBOX, agent.limits.sandbox_seconds - run.sandbox)
-    return make_desk(folder / "scratch", agent.folders, replace(agent.limits, sandbox_seconds=left))
+    return make_desk(folder / "scratch", agent.folders, replace(agent.limits, sandbox_seconds=left), told)
 
 
 def _words(step: Step) -> str:

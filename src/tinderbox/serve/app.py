@@ -76,7 +76,7 @@ def make_app(
         UnicodeEncodeError: _handle_half_a_character,
     }
     app = FastAPI(title="Tinderbox", version=__version__, exception_handlers=handlers, docs_url=None, redoc_url=None)
-    app.include_router(openai_routes(pool, store, heard))
+    app.include_router(openai_routes(pool, store, heard, runs))
     app.include_router(response_routes(pool, store, heard))
     app.include_router(rerank_routes(pool, store))
     app.include_router(file_routes(store))

@@ -16,6 +16,8 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import JSONResponse, Response
 
+from tinderbox.agents.definition import Definition
+from tinderbox.agents.runs import Runs
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import (
     BadModelFile,
@@ -39,7 +41,9 @@ from tinderbox.errors import (
     WrongMethod,
     WrongUsage,
 )
-from tinderbox.models.store import Store, Stored
+from tinderbox.models.store import Store
+from tinderbox.serve.agent_model import PREFIX as AGENT
+from tinderbox.serve.agent_model import answer_as_agent, may_run
 from tinderbox.serve.caller import check_model
 from tinderbox.serve.chunks import Chunks
 from tinderbox.serve.embeddings import shortened
@@ -154,22 +158,31 @@ class EmbeddingRequest(_Body):
     user: str | None = None
 
 
-def openai_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRouter:
+def openai_routes(pool: Pool, store: Store, heard: Heard | None = None, runs: Runs | None = None) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @router.get("/models")
-    def models() -> dict[str, Any]:
-        data = [_model(stored) for stored in store.models()]
+    def models(request: Request) -> dict[str, Any]:
+        agents = runs.agents() if runs is not None and may_run(request) else []
+        data = [_model(stored.name, stored.added) for stored in store.models()]
+        data += [_model(f"{AGENT}{name}", None) for name, found in agents if isinstance(found, Definition)]
         ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": None, "last_id": None}
         return {"object": "list", "data": data, **ends, "has_more": False}
 
     @router.get("/models/{name:path}")
-    def model(name: Annotated[str, Path(description="A model's name in the store.")]) -> dict[str, Any]:
-        return _model(store.find(name))
+    def model(
+        request: Request, name: Annotated[str, Path(description="A model's name in the store, or agent/NAME.")]
+    ) -> dict[str, Any]:
+        if runs is not None and name.startswith(AGENT) and may_run(request):
+            return _model(f"{AGENT}{runs.agent(name.removeprefix(AGENT)).name}", None)
+        stored = store.find(name)
+        return _model(stored.name, stored.added)
 
     @router.post("/chat/completions", response_class=Response)
     async def chat_completions(body: ChatCompletionRequest, request: Request) -> Response:
         check_model(request.scope, body.model)
+        if runs is not None and body.model.startswith(AGENT):
+            return await answer_as_agent(await request.json(), runs, request)
         if body.model_fields_set.isdisjoint(FIELDS) and (body.n or 1) == 1:
             return Relay(pool, body.model, _CHAT, await request.body(), error_event, heard)
         return await _prepared(await request.json(), pool, store, heard)
@@ -255,9 +268,9 @@ def error_event(error: TinderboxError) -> bytes:
     return b"data: " + json.dumps(error_body(error)).encode() + b"\n\n"
 
 
-def _model(stored: Stored) -> dict[str, Any]:
+def _model(name: str, added: datetime | None) -> dict[str, Any]:
     """In OpenAI's words, and beside them in Anthropic's, whose clients ask at the same place."""
-    created = int(stored.added.timestamp()) if stored.added else int(time.time())
-    openai = {"id": stored.name, "object": "model", "created": created, "owned_by": "tinderbox"}
+    created = int(added.timestamp()) if added else int(time.time())
+    openai = {"id": name, "object": "model", "created": created, "owned_by": "tinderbox"}
     at = datetime.fromtimestamp(created, UTC).isoformat().replace("+00:00", "Z")
-    return openai | {"type": "model", "display_name": stored.name, "created_at": at}
+    return openai | {"type": "model", "display_name": name, "created_at": at}
