@@ -31,13 +31,15 @@ def schema_of(needed: tuple[str, ...] = (), **properties: dict[str, Any]) -> dic
 
 def read_arguments(given: object, schema: Schema) -> dict[str, Any]:
     """The arguments by name, defaults filled in. Raises BadRequest that says what is wanted."""
-    properties = schema["properties"]
     if isinstance(given, str):
         given = _parse(given, schema)
     if given is None:
         given = {}
     if not isinstance(given, dict):
         raise BadRequest("The arguments must be an object.", _wanted(schema))
+    if not _is_ours(schema):
+        return _read_by(schema, given)
+    properties = schema["properties"]
     for name in given:
         if name not in properties:
             raise BadRequest(f"There is no argument '{name}'.", did_you_mean(name, properties) or _wanted(schema), name)
@@ -47,6 +49,45 @@ def read_arguments(given: object, schema: Schema) -> dict[str, Any]:
     defaults = {name: about["default"] for name, about in properties.items() if "default" in about}
     read = {name: _read(name, value, properties[name]) for name, value in given.items() if value is not None}
     return defaults | read
+
+
+def is_schema(schema: Schema) -> bool:
+    """Whether arguments can be held to what somebody else wrote as a JSON schema."""
+    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.validators import validator_for
+
+    try:
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except SchemaError:
+        return False
+    return schema.get("type") == "object"
+
+
+def _is_ours(schema: Schema) -> bool:
+    properties = schema.get("properties", {})
+    plain = all(isinstance(about, Mapping) and about.get("type") in _NAMES for about in properties.values())
+    return plain and schema.get("additionalProperties") is False and "required" in schema
+
+
+def _read_by(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
+    """Held against any JSON schema; one that points to another place is not followed there."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    kinds = {name: about.get("type") for name, about in schema.get("properties", {}).items() if isinstance(about, dict)}
+    meant = {name: _meant(value, kind) if (kind := kinds.get(name)) else value for name, value in given.items()}
+    validator = validator_for(schema, default=Draft202012Validator)(schema, registry=Registry())
+    try:
+        wrong = best_match(validator.iter_errors(meant))
+    except Unresolvable as error:
+        raise BadRequest(f"The tool's schema cannot be read: {error}.") from error
+    if wrong is not None:
+        place = ".".join(str(part) for part in wrong.absolute_path)
+        raise BadRequest(f"{f'{place!r}: ' if place else ''}{wrong.message[:300]}.", _wanted(schema), place or None)
+    return meant
 
 
 def _parse(given: str, schema: Schema) -> object:
@@ -84,8 +125,13 @@ def _meant(value: object, kind: str) -> object:
 
 
 def _wanted(schema: Schema) -> str:
+    properties, needed = schema.get("properties", {}), schema.get("required", [])
     parts = [
-        f"{name} ({_NAMES[about['type']]}{'' if name in schema['required'] else ', may be left out'})"
-        for name, about in schema["properties"].items()
+        f"{name} ({_kind(about)}{'' if name in needed else ', may be left out'})" for name, about in properties.items()
     ]
     return f"Wanted: {', '.join(parts)}." if parts else "No argument is wanted."
+
+
+def _kind(about: Any) -> str:
+    kind = about.get("type") if isinstance(about, Mapping) else None
+    return _NAMES.get(kind, kind) if isinstance(kind, str) else "any value"

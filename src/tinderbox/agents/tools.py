@@ -15,9 +15,10 @@ from tinderbox.agents import code, files, http, sql
 from tinderbox.agents.arguments import number, read_arguments, schema_of, text
 from tinderbox.agents.definition import Definition
 from tinderbox.agents.desk import Desk
+from tinderbox.agents.mcp_client import Server, about, fit_name
 from tinderbox.agents.outside import Outside
 from tinderbox.agents.search import Shelf, search
-from tinderbox.agents.settings import Files, Http, Python, Search, Shell, Sql, ToolSettings
+from tinderbox.agents.settings import Files, Http, Mcp, Python, Search, Shell, Sql, ToolSettings
 from tinderbox.errors import TinderboxError
 
 _PATH = "A path like notes/plan.md, beginning with a folder's name, or a name in the scratch folder."
@@ -96,6 +97,8 @@ def _all_tools_of(settings: ToolSettings, agent: Definition, desk: Desk, outside
     match settings:
         case Search():
             yield _search(settings, agent, desk.within(settings.folders), outside)
+        case Mcp():
+            yield from _mcp(settings, desk, outside)
         case _:
             yield from _tools_of(settings, desk)
 
@@ -188,6 +191,24 @@ def _search(settings: Search, agent: Definition, desk: Desk, outside: Outside) -
     )
     description = f"Find the passages of documents that answer a question, each with its place. Documents: {named}."
     return Tool(settings.name, settings.name, description, parameters, partial(search, desk, shelf), repeats=True)
+
+
+def _mcp(settings: Mcp, desk: Desk, outside: Outside) -> Iterator[Tool]:
+    """The server's tools; where it cannot be had, one that says so, since the run may do without."""
+    server = Server(settings, desk.scratch.path)
+    outside.closing.callback(server.close)
+    try:
+        listed = {fit_name(settings, tool.name): tool for tool in server.tools()}
+    except TinderboxError as error:
+        description = f"Tools of a server that are not there now: {error.what}"
+        yield Tool(settings.name, settings.name, description, schema_of(), partial(_refuse, error))
+        return
+    for name, tool in listed.items():
+        yield Tool(name, settings.name, about(tool), tool.input_schema, partial(server.call, tool.name))
+
+
+def _refuse(error: TinderboxError) -> str:
+    raise error
 
 
 def _places(desk: Desk) -> str:
