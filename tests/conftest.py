@@ -4,12 +4,15 @@ are the same in each run; and failures that tell what they know."""
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from tinderbox.environments import Environment, find
 from tinderbox.models.download import pull
 from tinderbox.models.store import Store
 
@@ -53,6 +56,14 @@ def _last_words(log: Path) -> str:
 def starter() -> Path:
     """The GGUF file of smollm2:135m (98 MB), pulled as a person would."""
     return pull(Store(CACHE), "smollm2:135m").path
+
+
+@pytest.fixture(scope="session")
+def agents_environment() -> Environment:
+    """What agents need, added as a person would; kept, and made anew when its lock changes."""
+    home = os.environ | {"TINDERBOX_HOME": str(CACHE)}
+    subprocess.run([sys.executable, "-m", "tinderbox", "add", "agents"], env=home, timeout=900, check=True)
+    return find(CACHE, "agents")
 
 
 @pytest.fixture

@@ -14,4 +14,5 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
         monkeypatch.setenv("PIP_INDEX_URL", index.address)
         monkeypatch.setenv("PIP_FIND_LINKS", "")
         monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
         yield index

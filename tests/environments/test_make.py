@@ -16,7 +16,7 @@ from tinderbox.environments.make import Step, add, remove
 from tinderbox.errors import Conflict, DownloadFailed, NoRoom, NotAdded
 
 pytestmark = pytest.mark.slow
-PATIENCE = 120  # seconds
+PATIENCE = 300  # seconds
 ADD = """
 import sys
 from pathlib import Path

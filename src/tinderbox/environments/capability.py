@@ -40,14 +40,14 @@ CAPABILITIES = (
         purpose="run agents: the loop, tools of MCP servers, search in documents",
         imports=("pydantic_ai", "mcp", "openai", "sqlite_vec", "opentelemetry.sdk.trace", "httpx2"),
         download=26 * MB,
-        installed=200 * MB,
+        installed=160 * MB,
     ),
     Capability(
         name="train",
         purpose="train models of language, vision and robots: torch and what goes with it",
         imports=("torch", "torchvision", "transformers", "peft", "timm", "stable_baselines3", "mujoco", "onnxruntime"),
         download=3200 * MB,
-        installed=6700 * MB,
+        installed=6400 * MB,
         large=("torch", "nvidia-", "triton"),
     ),
 )

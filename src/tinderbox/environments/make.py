@@ -128,7 +128,8 @@ def _make(wanted: Capability, site: Site, python: Path, report: Callable[[Step],
     _fetch(requirements, wanted.large, site, report)
     report(Step("installing", count=len(requirements)))
     lines = "\n".join(requirement.text for requirement in requirements)
-    _pip(site, ["install", "--no-index", "--find-links", str(site.wheels)], lines, lambda _: None)
+    # Modules are compiled when they are first imported: most never are, and to compile all takes as long as the rest.
+    _pip(site, ["install", "--no-compile", "--no-index", "--find-links", str(site.wheels)], lines, lambda _: None)
     report(Step("trying", count=len(requirements)))
     problem = check_imports(site.python, wanted.imports)
     if problem:
