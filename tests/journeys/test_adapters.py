@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.journeys.running import STARTER, Running, furnish, running, tinderbox
+from tests.journeys.running import PATIENCE, STARTER, Running, furnish, running, tinderbox
 from tests.models.adapters import write_lora
 from tinderbox.models.gguf import read_card
 
@@ -20,8 +20,9 @@ HELLO = [{"role": "user", "content": "Tell me about the sea in winter."}]
 
 @pytest.fixture(scope="module")
 def file(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Of this seed the likeliest tokens lead by far: no word hangs on the order in which a processor adds up.
     queries = {t.name: (t.shape[0], t.shape[1]) for t in read_card(starter).tensors if "attn_q" in t.name}
-    return write_lora(tmp_path_factory.mktemp("adapter") / "odd.gguf", queries, seed="odd", strength=0.3)
+    return write_lora(tmp_path_factory.mktemp("adapter") / "odd.gguf", queries, seed="right", strength=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def changed(starter: Path, file: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 def post(box: Running, path: str, body: dict[str, object]) -> httpx2.Response:
-    return httpx2.post(box.address + path, json=body, timeout=60)
+    return httpx2.post(box.address + path, json=body, timeout=PATIENCE)
 
 
 def chat(box: Running, model: str) -> str:
@@ -56,8 +57,8 @@ def test_every_api_answers_as_the_adapter(changed: Running) -> None:
 
 
 def test_every_list_names_it(changed: Running) -> None:
-    models = httpx2.get(f"{changed.address}/v1/models").json()["data"]
-    tags = httpx2.get(f"{changed.address}/api/tags").json()["models"]
+    models = httpx2.get(f"{changed.address}/v1/models", timeout=PATIENCE).json()["data"]
+    tags = httpx2.get(f"{changed.address}/api/tags", timeout=PATIENCE).json()["models"]
     stored = json.loads(changed.command("ls", "--json").stdout)
 
     assert [model["id"] for model in models] == [STARTER, NAME]
