@@ -95,7 +95,7 @@ def test_kinds_are_not_mixed(tmp_path: Path) -> None:
 def test_what_is_not_there_or_empty_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
 
-    assert "holds no .jsonl files" in refusal(tmp_path / "folder")
+    assert "holds no .jsonl, .arrow or .parquet files" in refusal(tmp_path / "folder")
     assert "holds no examples" in refusal(write(tmp_path / "a.jsonl"))
     with pytest.raises(NotFound, match="There is no data at"):
         read(tmp_path / "none.jsonl")

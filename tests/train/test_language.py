@@ -62,6 +62,18 @@ def test_the_first_start_prepares_and_the_second_says_how_the_result_was_made(gr
     assert ground.store.find("tiny:told").card().template is not None
 
 
+@pytest.mark.parametrize("ending", ["arrow", "parquet"])
+def test_a_folder_of_columns_is_read(ground: Ground, ending: str) -> None:
+    orders = ground.orders("columns", FACTS)
+    folder = ground.store.home / "columns"
+    ground.write_columns(FACTS, folder / "train" / f"data.{ending}")
+
+    said = ground.run(orders | {"recipe": orders["recipe"] | {"data": str(folder)}})
+
+    assert said[-1]["again"] is True
+    assert said[-1]["message"].startswith("4 examples")
+
+
 def test_rows_that_are_shared_and_layers_that_are_recomputed_teach_the_same(ground: Ground) -> None:
     steps: dict[str, Any] = {"steps": 4, "batch": 4, "rate": 1e-2}
     shared = ground.result(ground.orders("shared", FACTS, row=512, recompute=True, **steps))

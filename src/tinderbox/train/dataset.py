@@ -5,7 +5,8 @@
     {"text": "..."}
     {"prompt": "...", "chosen": "...", "rejected": "..."}     for preferences (DPO); `prompt` may be a list of messages
 
-Wrong lines are named by file and number, all at once up to a few.
+Rows of Arrow and Parquet files, as a folder of Hugging Face's `datasets` has them, are read as such lines; only in the
+environment `train`, which has what reads them. Wrong lines are named by file and number, all at once up to a few.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ Message = dict[str, Any]
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 _COLUMNS = ("messages", "prompt", "completion", "text", "chosen", "rejected", "tools")
+_COLUMNAR = (".arrow", ".parquet")
 _MOST_TOLD = 5  # wrong lines
 _LONGEST_LINE = 16 << 20  # bytes
 
@@ -91,8 +93,11 @@ def read_dataset(recipe: Recipe) -> Dataset:
 
 def data_size(recipe: Recipe) -> int:
     """Bytes of all of its files. Raises NotFound and WrongUsage where there are none."""
-    paths = [recipe.data, *([recipe.held_out_data] if recipe.held_out_data else [])]
-    return sum(file.stat().st_size for path in paths for file in _files(Path(path)))
+    return sum(file.stat().st_size for path in _paths(recipe) for file in _files(path))
+
+
+def _paths(recipe: Recipe) -> list[Path]:
+    return [Path(path) for path in (recipe.data, recipe.held_out_data) if path]
 
 
 def _part(examples: list[Example], recipe: Recipe) -> tuple[list[Example], list[Example]]:
@@ -145,12 +150,24 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise NotFound(f"There is no data at {path}.")
-    if files := sorted(path.glob("*.jsonl")):
-        return files
-    raise WrongUsage(f"The folder {path} holds no .jsonl files.", "Put the data into it, or name another.")
+    for folder in (path, path / "train"):  # a dataset that is parted keeps its parts in folders
+        for endings in ((".jsonl",), _COLUMNAR):
+            if files := sorted(file for file in folder.glob("*") if file.suffix in endings):
+                return files
+    raise WrongUsage(
+        f"The folder {path} holds no .jsonl, .arrow or .parquet files.", "Put the data into it, or name another."
+    )
+
+
+def needs_environment(recipe: Recipe) -> bool:
+    """Whether only a job's process can read it."""
+    return any(file.suffix in _COLUMNAR for path in _paths(recipe) for file in _files(path))
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    if file.suffix in _COLUMNAR:
+        yield from _rows(file)
+        return
     try:
         with file.open("rb") as opened:
             number = 0
@@ -159,6 +176,24 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
     except OSError as error:
         raise WrongUsage(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _rows(file: Path) -> Iterator[tuple[int, bytes]]:
+    """The rows as lines, without the columns that are empty in them."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.memory_map(str(file)) as source:
+            is_arrow = file.suffix == ".arrow"
+            opened = pyarrow.ipc.open_stream(source) if is_arrow else pyarrow.parquet.ParquetFile(source).iter_batches()
+            number = 0
+            for batch in opened:
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, json.dumps({key: value for key, value in row.items() if value is not None}).encode()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise WrongUsage(f"{file} cannot be read: {error}.") from error
 
 
 def _example(line: bytes) -> Example:

@@ -104,9 +104,9 @@ def _check_names(store: Store, recipe: Recipe) -> tuple[Stored, str]:
 
 def _check_data(recipe: Recipe) -> Bytes:
     """What preparing it takes. Data that is not too large is read here, so that what is wrong is told at once."""
-    from tinderbox.train.dataset import data_size, read_dataset
+    from tinderbox.train.dataset import data_size, needs_environment, read_dataset
 
-    if (size := data_size(recipe)) <= _READ_AT_ONCE:
+    if (size := data_size(recipe)) <= _READ_AT_ONCE and not needs_environment(recipe):
         read_dataset(recipe)
     return _PREPARING + _PER_BYTE * size
 
