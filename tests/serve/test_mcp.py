@@ -19,9 +19,11 @@ from starlette.testclient import TestClient
 
 from tests.serve.house import make_house
 from tests.serve.test_keys import Door
+from tinderbox.keys import Scope
 
 ADDRESS = "http://localhost/mcp"
 HEAD = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+KEYS: dict[str, tuple[Scope, ...]] = {"laptop": (), "desk": ("jobs",)}
 ERAS = ("legacy", "2026-07-28")
 T = TypeVar("T")
 
@@ -93,6 +95,23 @@ def test_a_model_that_is_not_there_is_an_error_that_the_asker_can_act_on(tmp_pat
 
     assert result.is_error
     assert "Did you mean echo:1b?" in text_of(result)
+
+
+def test_an_agent_is_a_tool_for_whoever_may_run_it(tmp_path: Path) -> None:
+    door = Door(tmp_path)
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents/notes.toml").write_text('model = "echo:1b"\n')
+
+    chats, runs = (speak(door.client.app, names, **door.make(name, "chat", *more)) for name, more in KEYS.items())
+
+    assert chats == ["ask", "list_models", "plan"]
+    assert runs == ["ask", "list_models", "plan", "agent_notes"]
+
+
+def test_an_agent_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    result = call(make_house(tmp_path), "agent_nobody", task="x")
+
+    assert result.is_error
 
 
 def test_wrong_arguments_are_told(tmp_path: Path) -> None:

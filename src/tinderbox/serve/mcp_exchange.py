@@ -17,13 +17,13 @@ from tinderbox import __version__
 from tinderbox.agents.arguments import read_arguments
 from tinderbox.errors import NotAllowed, TinderboxError
 from tinderbox.serve.caller import caller_of
-from tinderbox.serve.mcp_tools import OFFERS, Ask, Offer, find_offer, refusal
+from tinderbox.serve.mcp_tools import OFFERS, Ask, Offer, agent_offer, find_offer, list_agents, refusal
 from tinderbox.units import MiB
 
 _LARGEST = 4 * MiB
 _CREDENTIALS = ("authorization", "x-api-key", "cookie")
 _INSTRUCTIONS = (
-    "Language models on a machine of the person's own. list_models names what can be asked. "
+    "Language models and agents on a machine of the person's own. list_models names what can be asked. "
     "The first question to a model waits for its load."
 )
 
@@ -37,7 +37,7 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             title="Tinderbox",
             version=__version__,
             instructions=_INSTRUCTIONS,
-            on_list_tools=partial(_list, offers),
+            on_list_tools=partial(_list, offers, partial(_ask, box)),
             on_call_tool=partial(_call, offers, partial(_ask, box)),
         )
         # The guard before all routes has looked at Host and Origin.
@@ -47,9 +47,13 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _list(
-    offers: tuple[Offer, ...], _context: ServerRequestContext[Any], _asked: types.PaginatedRequestParams | None
+    offers: tuple[Offer, ...],
+    ask: Ask,
+    _context: ServerRequestContext[Any],
+    _asked: types.PaginatedRequestParams | None,
 ) -> types.ListToolsResult:
-    return types.ListToolsResult(tools=[_described(offer) for offer in offers])
+    agents = await list_agents(ask) if find_offer(offers, "ask") else []
+    return types.ListToolsResult(tools=[_described(offer) for offer in (*offers, *map(agent_offer, agents))])
 
 
 async def _call(

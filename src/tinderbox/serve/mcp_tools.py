@@ -7,11 +7,13 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tinderbox.agents.arguments import number, schema_of, text
 from tinderbox.errors import TinderboxError
 
+AGENT = "agent_"
 MOST_TOKENS = 4096
 Ask = Callable[..., Awaitable[dict[str, Any]]]  # of (method, path, json=..., params=...); raises TinderboxError
 
@@ -57,6 +59,31 @@ async def plan(ask: Ask, model: str, box: str = "", context: int = 0) -> Told:
     return Told(json.dumps(answer), answer)
 
 
+async def run_agent(name: str, ask: Ask, task: str) -> Told:
+    body = {"model": f"agent/{name}", "messages": [{"role": "user", "content": task}]}
+    answer = await ask("POST", "/v1/chat/completions", json=body)
+    return Told(str(answer["choices"][0]["message"]["content"] or ""))
+
+
+async def list_agents(ask: Ask) -> list[str]:
+    """Those that may be run by whoever asks."""
+    answer = await ask("GET", "/v1/models")
+    return [model["id"].removeprefix("agent/") for model in answer["data"] if model["id"].startswith("agent/")]
+
+
+def agent_offer(name: str) -> Offer:
+    """An agent of the box as a tool."""
+    return Offer(
+        f"{AGENT}{name}",
+        f"Give a task to the agent '{name}' of this machine. What it must ask a person about waits for that person.",
+        schema_of(("task",), task=text("What it is to do, with all that it needs to know.")),
+        "POST",
+        "/v1/chat/completions",
+        partial(run_agent, name),
+        reads=False,
+    )
+
+
 OFFERS = (
     Offer(
         "ask",
@@ -97,6 +124,8 @@ OFFERS = (
 
 
 def find_offer(offers: tuple[Offer, ...], name: str) -> Offer | None:
+    if name.startswith(AGENT):  # whether there is such an agent, and who may run it, its route says
+        return agent_offer(name.removeprefix(AGENT))
     return next((offer for offer in offers if offer.name == name), None)
 
 
