@@ -32,8 +32,8 @@ from tinderbox.web import page_routes
 TWIN = Path(__file__).parents[1] / "agents/twin.py"
 
 
-def make_house(home: Path, access: Access | None = None) -> FastAPI:
-    """An app whose store holds `echo:1b` and `unloadable:1b`, both answered by echoes; agents are twins."""
+def make_house(home: Path, access: Access | None = None, engine: type[Echo] = Echo) -> FastAPI:
+    """An app whose store holds `echo:1b` and `unloadable:1b`, both answered by an `engine`; agents are twins."""
     store = Store(home)
     for name in ("echo:1b", "unloadable:1b"):
         file = home / f"{name.partition(':')[0]}.gguf"
@@ -45,7 +45,7 @@ def make_house(home: Path, access: Access | None = None) -> FastAPI:
         return Order(replace(base, name=store.find(name).name), predicted=MB)
 
     governor = Governor(Ledger(8 * GB), lambda: Reading(8 * GB, 6 * GB))
-    pool = Pool(order, Echo, governor)
+    pool = Pool(order, engine, governor)
     grounds = Grounds(home, lambda module: (sys.executable, str(TWIN)), lambda models: nullcontext({}), context=2048)
     kinds: dict[str, Kind] = {**known_kinds(home, threads=1), KIND: partial(run_work, grounds)}
     jobs = Runner(Book(home), kinds, governor.tenancy, home, beside=[KIND])

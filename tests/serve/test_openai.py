@@ -77,6 +77,11 @@ def test_broken_json_is_told_where_it_breaks(client: TestClient) -> None:
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "wizard", "content": "x"}]}, "messages.0.role"),
         ({"model": ""}, "model"),
+        ({"samplers": ["zzz"]}, "samplers.0"),
+        ({"samplers": "zzz"}, "samplers"),
+        ({"logit_bias": {"1": "much"}}, "logit_bias"),
+        ({"logit_bias": [1, 2]}, "logit_bias"),
+        ({"logit_bias": {"999999999": 1}}, "logit_bias"),
     ],
 )
 def test_a_wrong_field_is_named(client: TestClient, change: dict[str, Any], field: str) -> None:
@@ -84,6 +89,13 @@ def test_a_wrong_field_is_named(client: TestClient, change: dict[str, Any], fiel
 
     assert (status, error["param"]) == (400, field)
     assert f"'{field}'" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"samplers": ["top_k"]}, {"samplers": "kt"}, {"logit_bias": [["yes", 1], [2, False]]}]
+)
+def test_what_the_engine_knows_of_sampling_passes(client: TestClient, change: dict[str, Any]) -> None:
+    assert client.post("/v1/chat/completions", json=CHAT | change).status_code == 200
 
 
 def test_a_prompt_beyond_any_tokens_of_the_context_never_reaches_the_engine(client: TestClient) -> None:

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from tinderbox import __version__
@@ -18,7 +19,7 @@ from tinderbox.agents.runs import Runs
 from tinderbox.audit import Audit
 from tinderbox.engines.health import Health
 from tinderbox.engines.pool import Pool
-from tinderbox.errors import BadRequest, NoSuchPath, TinderboxError, WrongMethod, did_you_mean
+from tinderbox.errors import BadRequest, NoSuchPath, TinderboxError, TooLarge, WrongMethod, did_you_mean
 from tinderbox.jobs.runner import Runner
 from tinderbox.learning import Timings
 from tinderbox.models.store import Store
@@ -27,7 +28,7 @@ from tinderbox.serve.access import Access, close_to_others
 from tinderbox.serve.anthropic import anthropic_routes
 from tinderbox.serve.audit import audit_routes
 from tinderbox.serve.box import Stopping, box_routes
-from tinderbox.serve.counting import Counting
+from tinderbox.serve.counting import LEFT, Counting
 from tinderbox.serve.description import describe
 from tinderbox.serve.files import file_routes
 from tinderbox.serve.health import health_routes
@@ -74,6 +75,7 @@ def make_app(
         RequestValidationError: _handle_invalid,
         HTTPException: _handle_http,
         UnicodeEncodeError: _handle_half_a_character,
+        ClientDisconnect: _handle_gone,
     }
     app = FastAPI(title="Tinderbox", version=__version__, exception_handlers=handlers, docs_url=None, redoc_url=None)
     app.include_router(openai_routes(pool, store, heard, runs))
@@ -149,5 +151,12 @@ async def _handle_http(request: Request, error: HTTPException) -> JSONResponse:
         there = {route.path for route in iter_route_contexts(request.app.routes) if route.path}
         near = did_you_mean(path, there)
         return error_response(request.scope, NoSuchPath(f"There is nothing at {path}.", near))
+    if error.status_code == 413:
+        return error_response(request.scope, TooLarge(error.detail))
     wrong = WrongMethod if error.status_code == 405 else BadRequest
     return error_response(request.scope, wrong(f"{request.method} {path}: {error.detail}."))
+
+
+async def _handle_gone(request: Request, error: ClientDisconnect) -> Response:
+    """Nobody hears it."""
+    return Response(status_code=LEFT)

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tinderbox.serve.metrics import Metrics
 
-_LEFT = 499  # the field's number for a client that went away before it was answered
+LEFT = 499  # the field's number for a client that went away before it was answered
 
 
 class Counting:
@@ -18,7 +18,7 @@ class Counting:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = _LEFT
+        status = LEFT
 
         async def send_noted(message: Message) -> None:
             nonlocal status

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tinderbox.errors import BadRequest, NotAllowed, TinderboxError, TooLarge, Unavailable
+from tinderbox.serve.bodies import Scales
 from tinderbox.serve.kept_files import LARGEST
 from tinderbox.serve.shapes import error_response
 from tinderbox.units import MB, Bytes
@@ -125,9 +126,11 @@ def _takes_file(scope: Scope) -> bool:
 
 
 def _bounded(receive: Receive, scope: Scope, patience: Patience) -> Receive:
-    """The same, but a body that grows too large, or comes too slowly, is cut off as if its sender had gone."""
+    """The same, but a body that grows too large, or comes too slowly, is cut off as if its sender had gone.
+    One that would take too long to read is refused while it comes."""
     left, more = largest_body(scope), True
     whole = patience.form if _takes_file(scope) else patience.whole
+    scales = None if _takes_file(scope) else Scales()
     deadline: float | None = None
 
     async def receive_bounded() -> Message:
@@ -141,7 +144,10 @@ def _bounded(receive: Receive, scope: Scope, patience: Patience) -> Receive:
                 message = await receive()
         except TimeoutError:
             return {"type": "http.disconnect"}
-        left -= len(message.get("body", b""))
+        piece = message.get("body", b"")
+        left -= len(piece)
+        if scales is not None:
+            scales.add(piece)
         more = message.get("more_body", False)
         return message if left >= 0 else {"type": "http.disconnect"}
 

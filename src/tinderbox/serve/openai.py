@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 from starlette.responses import JSONResponse, Response
 
 from tinderbox.agents.definition import Definition
@@ -44,11 +44,14 @@ from tinderbox.errors import (
 from tinderbox.models.store import Store
 from tinderbox.serve.agent_model import PREFIX as AGENT
 from tinderbox.serve.agent_model import answer_as_agent, may_run
+from tinderbox.serve.asking import ask
+from tinderbox.serve.bodies import Body, Items, Notes, Patient, encoded
 from tinderbox.serve.caller import check_model
 from tinderbox.serve.chunks import Chunks
 from tinderbox.serve.embeddings import shortened
 from tinderbox.serve.ready import make_ready
-from tinderbox.serve.relay import Heard, Relay, ask
+from tinderbox.serve.relay import Heard, Relay
+from tinderbox.serve.sampling import Biases, Samplers, check_tokens
 from tinderbox.serve.structure import FIELDS
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -62,11 +65,7 @@ _CHAT = "/v1/chat/completions"
 _TEXT = "/v1/completions"
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Sampling(_Body):
+class Sampling(Body):
     """What text is sampled with: OpenAI's names, then those of llama.cpp that its users know."""
 
     model: Annotated[str, Field(min_length=1)]
@@ -76,11 +75,11 @@ class Sampling(_Body):
     temperature: Annotated[float, Field(ge=0, le=100)] | None = None
     top_p: Probability | None = None
     n: Annotated[int, Field(ge=1, le=128)] | None = None
-    stop: Word | list[Word] | None = None
+    stop: Word | Items[Word] | None = None
     seed: int | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
-    logit_bias: dict[str, float] | list[JsonValue] | None = None
+    logit_bias: Biases | None = None
     user: str | None = None
 
     top_k: int | None = None
@@ -99,7 +98,7 @@ class Sampling(_Body):
     dry_base: float | None = None
     dry_allowed_length: int | None = None
     dry_penalty_last_n: int | None = None
-    samplers: list[str] | str | None = None
+    samplers: Samplers | None = None
     grammar: str | None = None
     json_schema: dict[str, JsonValue] | None = None
     ignore_eos: bool | None = None
@@ -109,27 +108,27 @@ class Sampling(_Body):
     t_max_predict_ms: int | None = None
 
 
-class ChatMessage(_Body):
+class ChatMessage(Body):
     """One turn. Parts of content other than text are the engine's to accept or refuse."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[dict[str, JsonValue]] | None = None
+    content: str | Items[dict[str, JsonValue]] | None = None
     name: str | None = None
-    tool_calls: list[dict[str, JsonValue]] | None = None
+    tool_calls: Items[dict[str, JsonValue]] | None = None
     tool_call_id: str | None = None
     reasoning_content: str | None = None
     refusal: str | None = None
     function_call: dict[str, JsonValue] | None = None
-    annotations: list[JsonValue] | None = None
+    annotations: Items[JsonValue] | None = None
     audio: dict[str, JsonValue] | None = None
 
 
 class ChatCompletionRequest(Sampling):
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES)]
+    messages: Annotated[Items[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES)]
     max_completion_tokens: Tokens | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    tools: list[dict[str, JsonValue]] | None = None
+    tools: Items[dict[str, JsonValue]] | None = None
     tool_choice: str | dict[str, JsonValue] | None = None
     parallel_tool_calls: bool | None = None
     response_format: dict[str, JsonValue] | None = None
@@ -137,7 +136,7 @@ class ChatCompletionRequest(Sampling):
     reasoning_format: str | None = None
     chat_template_kwargs: dict[str, JsonValue] | None = None
     add_generation_prompt: bool | None = None
-    metadata: dict[str, str] | None = None
+    metadata: Notes | None = None
     store: bool | None = None
     service_tier: str | None = None
     safety_identifier: str | None = None
@@ -146,20 +145,20 @@ class ChatCompletionRequest(Sampling):
 
 
 class CompletionRequest(Sampling):
-    prompt: str | list[str] | list[int] | list[list[int]]
+    prompt: str | Items[str] | Items[int] | Items[Items[int]]
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
 
-class EmbeddingRequest(_Body):
+class EmbeddingRequest(Body):
     model: Annotated[str, Field(min_length=1)]
-    input: str | list[str] | list[int] | list[list[int]]
+    input: str | Items[str] | Items[int] | Items[Items[int]]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     user: str | None = None
 
 
 def openai_routes(pool: Pool, store: Store, heard: Heard | None = None, runs: Runs | None = None) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["OpenAI"])
+    router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=Patient)
 
     @router.get("/models")
     def models(request: Request) -> dict[str, Any]:
@@ -183,12 +182,14 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None, runs: Ru
         check_model(request.scope, body.model)
         if runs is not None and body.model.startswith(AGENT):
             return await answer_as_agent(await request.json(), runs, request)
+        _check_bias(body, store)
         if body.model_fields_set.isdisjoint(FIELDS) and (body.n or 1) == 1:
             return Relay(pool, body.model, _CHAT, await request.body(), error_event, heard)
         return await _prepared(await request.json(), pool, store, heard)
 
     @router.post("/completions", response_class=Response)
     async def completions(body: CompletionRequest, request: Request) -> Response:
+        _check_bias(body, store)
         texts = _count(body.prompt)
         if body.json_schema is None and body.logprobs is None and (body.n or 1) * texts == 1:
             return Relay(pool, body.model, _TEXT, await request.body(), error_event, heard)
@@ -203,25 +204,29 @@ def openai_routes(pool: Pool, store: Store, heard: Heard | None = None, runs: Ru
         check_model(request.scope, body.model)
         if body.dimensions is not None:
             question = {"model": body.model, "input": body.input, "encoding_format": "float"}
-            answer = await ask(pool, body.model, "/v1/embeddings", question)
+            answer = await ask(pool, body.model, "/v1/embeddings", question, request)
             return JSONResponse(shortened(answer, body.dimensions, as_base64=body.encoding_format == "base64"))
         return Relay(pool, body.model, "/v1/embeddings", await request.body(), error_event, texts=_count(body.input))
 
     return router
 
 
+def _check_bias(body: Sampling, store: Store) -> None:
+    if body.logit_bias:
+        check_tokens(body.logit_bias, store.find(body.model).card().vocabulary)
+
+
 async def _prepared(asked: dict[str, Any], pool: Pool, store: Store, heard: Heard | None) -> Response:
     prepared = await make_ready(asked, pool, store)
     if prepared.reading is None and asked.get("n", 1) == 1:
-        body = json.dumps(prepared.body).encode()
-        return Relay(pool, asked["model"], _CHAT, body, error_event, heard, unread=prepared.unread)
+        return Relay(pool, asked["model"], _CHAT, encoded(prepared.body), error_event, heard, unread=prepared.unread)
     told, body = Chunks(asked, prepared.reading), _streamed(prepared.body)
     return Relay(pool, asked["model"], _CHAT, body, error_event, heard, unread=prepared.unread, translation=told)
 
 
 def _streamed(body: dict[str, Any]) -> bytes:
     """Where we tell the answer ourselves, we hear it as a stream, with what it took at the end."""
-    return json.dumps(body | {"stream": True, "stream_options": {"include_usage": True}}).encode()
+    return encoded(body | {"stream": True, "stream_options": {"include_usage": True}})
 
 
 def _count(texts: str | Sized) -> int:

@@ -3,14 +3,15 @@ of another API, or something goes wrong."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -18,12 +19,14 @@ from tinderbox.engines.engine import Reply
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest, EngineFailed, PromptTooLong, TinderboxError, Unavailable
 from tinderbox.learning import Timings
+from tinderbox.serve.bodies import decoded
 from tinderbox.serve.caller import Caller, caller_of
 from tinderbox.serve.delta import Delta, Deltas, StreamFailed
+from tinderbox.serve.presence import while_here
 from tinderbox.serve.traces import note
 
-_TRIES = 2  # an engine that dies before its first word is asked once more, anew
-_MOURNING = 2.0  # seconds until the pool knows that an engine has ended
+TRIES = 2  # an engine that dies before its first word is asked once more, anew
+MOURNING = 2.0  # seconds until the pool knows that an engine has ended
 _LONGEST_TOKEN = 64  # bytes; no text is read in fewer tokens than that
 _TOTAL = re.compile(rb'"total_tokens":\s*(\d{1,12})')
 _TOO_LARGE = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)")
@@ -83,20 +86,10 @@ class Relay(Response):
         self._as_event = as_event
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        _check_addresses(self._body)
-        answer = asyncio.create_task(self._answer(send, caller_of(scope)))
-        gone = asyncio.create_task(_disconnected(receive))
+        await _check_addresses(self._body)
         try:
-            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            if not answer.done():
-                answer.cancel()
-        try:
-            await answer
-        except asyncio.CancelledError:
-            if not answer.cancelled():
-                raise
+            with suppress(ClientDisconnect):
+                await while_here(receive, self._answer(send, caller_of(scope)))
         finally:
             if self.background is not None:
                 await self.background()
@@ -116,8 +109,8 @@ class Relay(Response):
                 caller.spend(sent.tokens(len(self._body), self._pool.context(self._model)))
 
     async def _ask(self, sent: _Sent, owner: str) -> None:
-        for tries_left in reversed(range(_TRIES)):
-            async with self._pool.use(self._model, owner, embeds=_embeds(self._path)) as engine:
+        for tries_left in reversed(range(TRIES)):
+            async with self._pool.use(self._model, owner, embeds=is_embedding(self._path)) as engine:
                 _check_length((len(self._body) - self._unread) // self._texts, self._pool.context(self._model))
                 others, begun = self._pool.running() - 1, self._pool.begun
                 try:
@@ -127,7 +120,7 @@ class Relay(Response):
                 except EngineFailed:
                     if sent.spoke or not tries_left:
                         raise
-            await self._pool.wait_gone(self._model, _MOURNING)
+            await self._pool.wait_gone(self._model, MOURNING)
 
     def _tell(self, sent: _Sent, *, alone: bool) -> None:
         if self._heard is not None and (timings := read_timings(self._model, sent.tail, alone=alone)) is not None:
@@ -233,33 +226,8 @@ class _Sent:
         await self._send(start)
 
 
-async def ask(pool: Pool, model: str, path: str, question: Mapping[str, Any]) -> dict[str, Any]:
-    """One question whose answer is wanted whole, by the box itself. Raises what a Relay would tell a client."""
-    body = json.dumps(question).encode()
-    for _ in range(_TRIES - 1):
-        try:
-            return await _ask_once(pool, model, path, body)
-        except EngineFailed:
-            await pool.wait_gone(model, _MOURNING)
-    return await _ask_once(pool, model, path, body)
-
-
-def _embeds(path: str) -> bool:
+def is_embedding(path: str) -> bool:
     return path.endswith("embeddings")
-
-
-async def _ask_once(pool: Pool, model: str, path: str, body: bytes) -> dict[str, Any]:
-    embeds = _embeds(path)
-    async with pool.use(model, "" if embeds else None, embeds=embeds) as engine:
-        reply = await engine.reply(path, body)
-        try:
-            whole = b"".join([piece async for piece in reply.body])
-        finally:
-            reply.close()
-    if reply.status >= 400:
-        raise refusal_of(reply.status, whole)
-    answer: dict[str, Any] = json.loads(whole)
-    return answer
 
 
 def read_timings(model: str, tail: bytes, *, alone: bool) -> Timings | None:
@@ -301,10 +269,10 @@ def _check_length(size: int, context: int | None) -> None:
         )
 
 
-def _check_addresses(body: bytes) -> None:
+async def _check_addresses(body: bytes) -> None:
     """Refuse what would make the engine fetch an address: it knows no bounds on where."""
     if b"_url" in body or b"\\u" in body:  # an escaped letter may hide the word
-        for message in json.loads(body).get("messages") or ():
+        for message in (await decoded(body)).get("messages") or ():
             content = message.get("content")
             for part in content if isinstance(content, list) else ():
                 _check_part(part)
@@ -317,11 +285,6 @@ def _check_part(part: dict[str, Any]) -> None:
         raise BadRequest(
             "An image is sent within the message, not by its address.", "Send it as a data: URL.", field="messages"
         )
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def refusal_of(status: int, body: bytes) -> TinderboxError:

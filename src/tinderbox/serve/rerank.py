@@ -4,43 +4,40 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Request
+from pydantic import Field
 
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest
 from tinderbox.models.store import Store
+from tinderbox.serve.bodies import Body, Items, Patient
 from tinderbox.serve.embedding import embed
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Document(_Body):
+class Document(Body):
     text: str
 
 
-class RerankRequest(_Body):
+class RerankRequest(Body):
     model: Annotated[str, Field(min_length=1)]
     query: Annotated[str, Field(min_length=1)]
-    documents: Annotated[list[str | Document], Field(min_length=1, max_length=2048)]
+    documents: Annotated[Items[str | Document], Field(min_length=1, max_length=2048)]
     top_n: Annotated[int, Field(ge=1)] | None = None
     return_documents: bool | None = None
 
 
 def rerank_routes(pool: Pool, store: Store) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["Rerank"])
+    router = APIRouter(prefix="/v1", tags=["Rerank"], route_class=Patient)
 
     @router.post("/rerank")
-    async def rerank(body: RerankRequest) -> dict[str, Any]:
+    async def rerank(body: RerankRequest, request: Request) -> dict[str, Any]:
         stored = store.find(body.model)
         if not stored.card().makes_embeddings_only:
             raise BadRequest(
                 f"{stored.name} was made to chat, not to compare texts.", "Name an embedding model.", "model"
             )
         texts = [document if isinstance(document, str) else document.text for document in body.documents]
-        made = await embed(pool, stored.name, [body.query, *texts])
+        made = await embed(pool, stored.name, [body.query, *texts], request)
         if len(made.vectors[0]) < 2:
             raise BadRequest(f"{stored.name} gives no vectors to compare.", "Name an embedding model.", "model")
         usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}

@@ -9,17 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from tinderbox.errors import BadRequest
+from tinderbox.serve.bodies import Body, Items, Notes
 from tinderbox.serve.openai import MOST_MESSAGES, Probability, Tokens, Word
 
 Item = dict[str, Any]
 _HOSTED = ("background", "conversation", "prompt", "context_management", "moderation", "access_programs")
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class TextWanted(_Body):
+class TextWanted(Body):
     format: dict[str, JsonValue] | None = None
     verbosity: str | None = None
 
@@ -31,29 +28,29 @@ class Reasoning(BaseModel):
     summary: str | None = None
 
 
-class ResponseRequest(_Body):
+class ResponseRequest(Body):
     """Fields of services that keep conversations, prompts or files elsewhere are refused by name."""
 
     model: Word
-    input: str | Annotated[list[dict[str, JsonValue]], Field(max_length=MOST_MESSAGES)] = []
+    input: str | Annotated[Items[dict[str, JsonValue]], Field(max_length=MOST_MESSAGES)] = Field([])
     instructions: str | None = None
     previous_response_id: str | None = None
     store: bool | None = None
     stream: bool | None = None
     stream_options: dict[str, JsonValue] | None = None
-    metadata: dict[str, str] | None = None
+    metadata: Notes | None = None
     max_output_tokens: Tokens | None = None
     max_tool_calls: int | None = None
     temperature: Annotated[float, Field(ge=0, le=100)] | None = None
     top_p: Probability | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    tools: list[dict[str, JsonValue]] = []
+    tools: Items[dict[str, JsonValue]] = Field([])
     tool_choice: str | dict[str, JsonValue] | None = None
     parallel_tool_calls: bool | None = None
     text: TextWanted | None = None
     reasoning: Reasoning | None = None
     truncation: Literal["auto", "disabled"] | None = None
-    include: list[str] | None = None
+    include: Items[str] | None = None
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None

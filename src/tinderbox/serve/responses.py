@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -12,10 +11,13 @@ from starlette.responses import Response
 from tinderbox.engines.pool import Pool
 from tinderbox.errors import BadRequest
 from tinderbox.models.store import Store
+from tinderbox.serve.asking import ask
+from tinderbox.serve.bodies import Patient, encoded
 from tinderbox.serve.caller import caller_of
 from tinderbox.serve.kept import Kept, Turn
+from tinderbox.serve.presence import while_here
 from tinderbox.serve.ready import make_ready
-from tinderbox.serve.relay import Heard, Relay, ask
+from tinderbox.serve.relay import Heard, Relay
 from tinderbox.serve.response_events import ResponseEvents
 from tinderbox.serve.response_request import Item, ResponseRequest, completion_of, in_our_words, items_of
 from tinderbox.serve.structure import Prepared
@@ -25,7 +27,7 @@ _COUNT = "/v1/chat/completions/input_tokens"
 
 
 def response_routes(pool: Pool, store: Store, heard: Heard | None = None) -> APIRouter:
-    router = APIRouter(prefix="/v1/responses", tags=["OpenAI"])
+    router = APIRouter(prefix="/v1/responses", tags=["OpenAI"], route_class=Patient)
     kept = Kept(store.home)
 
     @router.post("", response_class=Response)
@@ -34,7 +36,7 @@ def response_routes(pool: Pool, store: Store, heard: Heard | None = None) -> API
         before = await asyncio.to_thread(kept.before, owner, body.previous_response_id)
         items = [*before, *asked]
         if body.truncation == "auto":
-            items = await _shortened(body, items, pool, store)
+            items = await _shortened(body, items, pool, store, request)
         prepared = await _ready(body, items, pool, store)
 
         def keep(response: dict[str, Any]) -> None:
@@ -42,7 +44,7 @@ def response_routes(pool: Pool, store: Store, heard: Heard | None = None) -> API
                 kept.keep(owner, Turn(asked, response))
 
         events = ResponseEvents(body, prepared.reading, keep)
-        question = json.dumps(prepared.body).encode()
+        question = encoded(prepared.body)
         unread = prepared.unread
         return Relay(pool, body.model, _CHAT, question, events.failed, heard, unread=unread, translation=events)
 
@@ -50,7 +52,7 @@ def response_routes(pool: Pool, store: Store, heard: Heard | None = None) -> API
     async def count(body: ResponseRequest, request: Request) -> dict[str, Any]:
         before = await asyncio.to_thread(kept.before, owner_of(request), body.previous_response_id)
         prepared = await _ready(body, [*before, *items_of(body)], pool, store)
-        return {"object": "response.input_tokens", "input_tokens": await _count(body.model, prepared, pool)}
+        return {"object": "response.input_tokens", "input_tokens": await _count(body.model, prepared, pool, request)}
 
     @router.get("/{response_id}")
     def read(response_id: str, request: Request) -> dict[str, Any]:
@@ -104,13 +106,15 @@ async def _ready(body: ResponseRequest, items: list[Item], pool: Pool, store: St
         raise
 
 
-async def _shortened(body: ResponseRequest, items: list[Item], pool: Pool, store: Store) -> list[Item]:
+async def _shortened(
+    body: ResponseRequest, items: list[Item], pool: Pool, store: Store, request: Request
+) -> list[Item]:
     """Without the oldest items, as many as must go for the rest and an answer to fit into the context."""
-    await pool.load(body.model)
+    await while_here(request.receive, pool.load(body.model))
     room = (pool.context(body.model) or 0) - (body.max_output_tokens or 0)
     while True:
         prepared = await _ready(body, items, pool, store)
-        size = await _count(body.model, prepared, pool)
+        size = await _count(body.model, prepared, pool, request)
         if size < room or len(items) <= 1:
             return items
         items = _without_oldest(items, max(1, len(items) * (size - room) // size))
@@ -124,6 +128,6 @@ def _without_oldest(items: list[Item], count: int) -> list[Item]:
     return left
 
 
-async def _count(model: str, prepared: Prepared, pool: Pool) -> int:
-    counted = await ask(pool, model, _COUNT, prepared.body)
+async def _count(model: str, prepared: Prepared, pool: Pool, request: Request) -> int:
+    counted = await ask(pool, model, _COUNT, prepared.body, request)
     return int(counted["input_tokens"])

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from tinderbox.serve.bodies import Items
 from tinderbox.serve.openai import MOST_MESSAGES
 
 Word = Annotated[str, Field(min_length=1)]
@@ -46,7 +47,7 @@ def _as_blocks(content: object) -> object:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-Texts = Annotated[list[Text], BeforeValidator(_as_blocks, json_schema_input_type=str | list[Text])]
+Texts = Annotated[Items[Text], BeforeValidator(_as_blocks, json_schema_input_type=str | Items[Text])]
 
 
 class SearchResult(_Loose):
@@ -69,7 +70,7 @@ Shown = Annotated[Text | Image | Document | SearchResult, Field(discriminator="t
 class ToolResult(_Loose):
     type: Literal["tool_result"]
     tool_use_id: Word
-    content: Annotated[list[Shown], BeforeValidator(_as_blocks, json_schema_input_type=str | list[Shown])] = []
+    content: Annotated[Items[Shown], BeforeValidator(_as_blocks, json_schema_input_type=str | Items[Shown])] = []
     is_error: bool | None = None
 
 
@@ -90,7 +91,7 @@ Block = Annotated[
 
 class Turn(_Loose):
     role: Literal["user", "assistant", "system"]
-    content: Annotated[list[Block], BeforeValidator(_as_blocks, json_schema_input_type=str | list[Block])]
+    content: Annotated[Items[Block], BeforeValidator(_as_blocks, json_schema_input_type=str | Items[Block])]
 
 
 class Tool(_Loose):
@@ -125,21 +126,21 @@ class OutputConfig(_Loose):
 
 class CountRequest(_Loose):
     model: Word
-    messages: Annotated[list[Turn], Field(min_length=1, max_length=MOST_MESSAGES)]
+    messages: Annotated[Items[Turn], Field(min_length=1, max_length=MOST_MESSAGES)]
     system: Texts = []
-    tools: list[Tool] = []
+    tools: Items[Tool] = []
     tool_choice: ToolChoice | None = None
     thinking: ThinkingWanted | None = None
     output_config: OutputConfig | None = None
     output_format: Format | None = None
-    mcp_servers: list[JsonValue] | None = None
+    mcp_servers: Items[JsonValue] | None = None
     container: JsonValue = None
 
 
 class MessagesRequest(CountRequest):
     max_tokens: Annotated[int, Field(ge=1, le=2**31 - 1)]
     stream: bool | None = None
-    stop_sequences: list[Word] | None = None
+    stop_sequences: Items[Word] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=0)] | None = None

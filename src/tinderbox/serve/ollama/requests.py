@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from tinderbox.serve.bodies import Items
 from tinderbox.serve.openai import MOST_MESSAGES
 
 _DURATION = re.compile(r"-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h)?)+")
@@ -40,7 +41,7 @@ class Options(_Loose):
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     typical_p: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: int | None = None
-    stop: Annotated[list[Word], BeforeValidator(_listed, json_schema_input_type=str | list[Word])] | None = None
+    stop: Annotated[Items[Word], BeforeValidator(_listed, json_schema_input_type=str | Items[Word])] | None = None
     repeat_last_n: int | None = None
     repeat_penalty: float | None = None
     presence_penalty: float | None = None
@@ -82,9 +83,9 @@ class GenerateRequest(_Answered):
     suffix: str | None = None
     system: str | None = None
     template: str | None = None
-    context: list[int] | None = None
+    context: Items[int] | None = None
     raw: bool | None = None
-    images: list[Word] | None = None
+    images: Items[Word] | None = None
 
 
 class Function(_Loose):
@@ -101,19 +102,19 @@ class Message(_Loose):
     role: Literal["system", "user", "assistant", "tool"]
     content: str | None = None
     thinking: str | None = None
-    images: list[Word] | None = None
-    tool_calls: list[ToolCall] | None = None
+    images: Items[Word] | None = None
+    tool_calls: Items[ToolCall] | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None
 
 
 class ChatRequest(_Answered):
-    messages: Annotated[list[Message], Field(max_length=MOST_MESSAGES)] = []
-    tools: list[dict[str, JsonValue]] | None = None
+    messages: Annotated[Items[Message], Field(max_length=MOST_MESSAGES)] = []
+    tools: Items[dict[str, JsonValue]] | None = None
 
 
 class EmbedRequest(ModelRequest):
-    input: Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
+    input: Annotated[Items[str], BeforeValidator(_listed, json_schema_input_type=str | Items[str])]
     truncate: bool | None = None
     dimensions: Annotated[int, Field(ge=1)] | None = None
     options: dict[str, JsonValue] | None = None

@@ -19,6 +19,7 @@ from tinderbox.errors import NotFound
 from tinderbox.models.download import pull as fetch_model
 from tinderbox.models.store import Store
 from tinderbox.serve.audit import noted, who_asks
+from tinderbox.serve.bodies import Patient, encoded
 from tinderbox.serve.box import pulling, remove_model
 from tinderbox.serve.caller import caller_of
 from tinderbox.serve.embedding import embed
@@ -33,6 +34,7 @@ from tinderbox.serve.ollama.requests import (
     ModelRequest,
     Named,
 )
+from tinderbox.serve.presence import while_here
 from tinderbox.serve.ready import make_ready
 from tinderbox.serve.relay import Heard, Relay
 from tinderbox.serve.scopes import scopes_of
@@ -42,7 +44,7 @@ _PHASES = {"looking": "pulling manifest", "checking": "verifying sha256 digest",
 
 
 def ollama_routes(pool: Pool, store: Store, drain: float, audit: Audit, heard: Heard | None = None) -> APIRouter:
-    router = APIRouter(prefix="/api", tags=["Ollama"])
+    router = APIRouter(prefix="/api", tags=["Ollama"], route_class=Patient)
     router.include_router(_model_routes(pool, store, drain, audit))
     leaving = _Leaving(pool, drain, audit)
 
@@ -51,8 +53,8 @@ def ollama_routes(pool: Pool, store: Store, drain: float, audit: Audit, heard: H
         model = own_name(store, body.model)
         prepared = await make_ready(asked | {"model": model}, pool, store)
         lines = Lines(body, time.perf_counter_ns, prepared.reading)
-        encoded, unread = json.dumps(prepared.body).encode(), prepared.unread
-        relay = Relay(pool, model, path, encoded, error_line, heard, unread=unread, translation=lines)
+        question_body, unread = encoded(prepared.body), prepared.unread
+        relay = Relay(pool, model, path, question_body, error_line, heard, unread=unread, translation=lines)
         relay.background = leaving.after(body, model, request)
         return relay
 
@@ -83,9 +85,10 @@ def ollama_routes(pool: Pool, store: Store, drain: float, audit: Audit, heard: H
     async def embed_texts(body: EmbedRequest, request: Request) -> Response:
         begun = time.perf_counter_ns()
         model = own_name(store, body.model)
-        await pool.load(model)
+        await while_here(request.receive, pool.load(model))
         loaded = time.perf_counter_ns()
-        made = await embed(pool, model, body.input, truncate=body.truncate is not False, dimensions=body.dimensions)
+        truncate = body.truncate is not False
+        made = await embed(pool, model, body.input, request, truncate=truncate, dimensions=body.dimensions)
         answer = {
             "model": body.model,
             "embeddings": made.vectors,
@@ -98,7 +101,7 @@ def ollama_routes(pool: Pool, store: Store, drain: float, audit: Audit, heard: H
     @router.post("/embeddings")
     async def embed_text(body: EmbeddingsRequest, request: Request) -> Response:
         model = own_name(store, body.model)
-        made = await embed(pool, model, [body.prompt], truncate=True)
+        made = await embed(pool, model, [body.prompt], request, truncate=True)
         return JSONResponse({"embedding": made.vectors[0]}, background=leaving.after(body, model, request))
 
     return router
