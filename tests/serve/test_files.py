@@ -12,7 +12,8 @@ from openai import OpenAI
 from starlette.testclient import TestClient
 
 from tests.serve.house import make_house
-from tinderbox.keys import Limits, add_key, make_key
+from tests.serve.test_keys import OWN, Door
+from tinderbox.keys import Limits, add_key, make_key, revoke_key
 from tinderbox.serve.guard import LARGEST_BODY, LARGEST_FORM
 
 LINES = b'{"messages": []}\n' * 3
@@ -187,3 +188,18 @@ def test_a_form_that_comes_byte_by_byte_is_read_as_well(house: TestClient) -> No
     )
 
     assert (answer.status_code, answer.json()["bytes"]) == (200, 3)
+
+
+@pytest.mark.parametrize("forget", [False, True], ids=["revoked", "forgotten"])
+def test_what_a_revoked_key_left_belongs_to_the_person_at_this_machine(forget: bool, tmp_path: Path) -> None:
+    door = Door(tmp_path)
+    headers = door.make("laptop", "jobs")
+    sent = door.client.post("/v1/files", headers=headers, data={"purpose": "evals"}, files={"file": LINES}).json()
+    own = {"Authorization": f"Bearer {OWN}"}
+    before = door.client.get(f"/v1/files/{sent['id']}", headers=own).status_code
+
+    revoke_key(tmp_path, "laptop", forget=forget)
+
+    assert before == 404
+    assert [file["id"] for file in door.client.get("/v1/files", headers=own).json()["data"]] == [sent["id"]]
+    assert door.client.delete(f"/v1/files/{sent['id']}", headers=own).json()["deleted"] is True

@@ -219,7 +219,7 @@ def test_a_page_of_another_site_or_port_does_not_use_it(door: Door, site: str) -
 def test_a_session_that_was_ended_or_is_old_opens_nothing(door: Door) -> None:
     key = door.make("laptop")
     begin_session(door, key)
-    kept = {"Cookie": f"tinderbox={door.client.cookies['tinderbox']}"}
+    kept = {"Cookie": f"tinderbox-80={door.client.cookies['tinderbox-80']}"}
     door.client.delete("/box/session")
     ended = door.client.get("/box/ps", headers=kept).status_code
 
@@ -324,3 +324,55 @@ def test_a_key_names_no_file_of_the_machine(door: Door, method: str, path: str, 
     refused = door.client.request(method, path, json=body, headers=admin)
 
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+
+
+def test_a_stream_that_is_open_ends_when_its_key_is_revoked(door: Door) -> None:
+    headers = door.make("laptop")
+
+    pieces = asyncio.run(watch_until_cut(door, headers["Authorization"]))
+
+    assert (pieces[0]["status"], pieces[1]["body"][:9]) == (200, b"event: ps")
+
+
+async def watch_until_cut(door: Door, key: str) -> list[dict[str, Any]]:
+    """Watch the memory, revoke the key once something came, and go on until the box ends it."""
+    told: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        told.append(message)
+        if len(told) == 2:
+            revoke_key(door.home, "laptop")
+
+    inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    inbox.put_nowait({"type": "http.request", "body": b""})
+    headers = [(b"host", b"localhost"), (b"authorization", key.encode())]
+    scope = {"type": "http", "method": "GET", "path": "/box/events", "raw_path": b"/box/events", "query_string": b""}
+    scope |= {"headers": headers, "server": ("localhost", 80), "scheme": "http"}
+    async with asyncio.timeout(60):
+        await door.client.app(scope, inbox.get, send)
+    return told
+
+
+def test_a_wrong_parameter_of_an_address_goes_by_its_name(door: Door) -> None:
+    refused = door.client.get("/box/decisions", params={"limit": 0})
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "limit")
+
+
+def test_each_box_of_a_host_has_a_cookie_of_its_own(tmp_path: Path) -> None:
+    box = TestClient(
+        make_house(tmp_path, Access(Keyring(tmp_path, own=OWN, closed=True))), base_url="http://localhost:8911"
+    )
+
+    box.post("/box/session", headers={"Authorization": f"Bearer {OWN}"})
+
+    assert list(box.cookies) == ["tinderbox-8911"]
+
+
+def test_texts_that_became_vectors_are_charged(door: Door) -> None:
+    headers = door.make("laptop", tokens_per_day=5)
+    body = {"model": "echo:1b", "input": "one two three four five", "dimensions": 1}
+
+    statuses = [door.client.post("/v1/embeddings", json=body, headers=headers).status_code for _ in "ab"]
+
+    assert statuses == [200, 429]

@@ -317,7 +317,7 @@ def test_11f_a_wounded_file_gives_a_card_or_a_refusal_and_never_a_crash() -> Non
 def ways(door: Door, key: str) -> list[dict[str, str]]:
     """Every way to show one key."""
     begin_session(door, {"Authorization": f"Bearer {key}"})
-    cookie = {"Cookie": f"tinderbox={door.client.cookies['tinderbox']}"}
+    cookie = {"Cookie": f"tinderbox-80={door.client.cookies['tinderbox-80']}"}
     door.client.cookies.clear()
     bearer, plain = {"Authorization": f"Bearer {key}"}, {"x-api-key": key}
     return [bearer, plain, cookie, bearer | plain, {"Authorization": f"bEARER  {key}"}, {"X-API-Key": f" {key} "}]

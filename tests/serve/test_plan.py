@@ -39,6 +39,7 @@ def test_a_model_of_the_store_is_planned_for_this_machine(client: TestClient) ->
         ({"model": "gpt-oss-120b", "box": "dgx-spakr"}, 404, "Did you mean dgx-spark"),
         ({"model": "no-such-model"}, 404, "no-such-model"),
         ({"model": "gpt-oss-120b", "context": "-1"}, 400, "--context"),
+        ({"model": "gpt-oss-120b", "context": "1" + 23 * "0"}, 400, "'context' is wrong"),
         ({"model": "gpt-oss-120b", "context": "many"}, 400, "context"),
         ({"box": "dgx-spark"}, 400, "model"),
     ],

@@ -146,3 +146,29 @@ def test_what_cannot_be_done_is_refused_by_name(house: TestClient, change: dict[
     answer = house.post("/v1/responses", json={"model": "echo:1b", "input": "x"} | change)
 
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
+
+
+def test_a_kept_response_is_told_again_as_events(client: OpenAI) -> None:
+    came = list(client.responses.create(model="echo:1b", input="please think aloud", stream=True))
+    last: Any = came[-1]
+
+    again = list(client.responses.retrieve(last.response.id, stream=True))
+
+    pieces = "response.reasoning_text.delta"  # of which there were two
+    assert [event.type for event in again] == [event.type for event in came if event != came[5]]
+    assert came[5].type == pieces
+    assert [event.sequence_number for event in again] == list(range(len(again)))
+    assert again[-1].to_dict()["response"] == last.to_dict()["response"]
+
+
+def test_a_call_is_told_again_from_where_the_client_left(client: OpenAI) -> None:
+    kept = client.responses.create(model="echo:1b", input=CALL, tools=TOOLS, tool_choice="required")
+
+    again = list(client.responses.retrieve(kept.id, stream=True, starting_after=2))
+
+    assert [event.type for event in again] == [
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.output_item.done",
+        "response.completed",
+    ]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tinderbox.client import Client
 
 _START_PATIENCE = 60.0  # seconds that a detached box gets to listen
+_LOAD_PATIENCE = 3600.0  # seconds for the first model: a hundred gigabytes from a slow disk
 _STOP_GRACE = 10.0  # seconds beyond the drain
 
 
@@ -52,9 +53,11 @@ def up(model: str | None, detach: bool, ask: str | None, once: bool, as_json: bo
     if detach:
         from tinderbox.client import find_box
 
-        address = _start_detached(config, sys.argv[1:])
+        address = _start_detached(config, sys.argv[1:], model)
         with find_box(config.home) as box:
-            click.echo(json.dumps({"address": address}) if as_json else f"The box is up: {box.page_address()}")
+            there = f", with {model}" if model else ""
+            told = f"The box is up{there}: {box.page_address()}"
+            click.echo(json.dumps({"address": address}) if as_json else told)
         return
     import asyncio
 
@@ -138,8 +141,11 @@ def _announce(box: Client) -> None:
     click.echo(f"The box is up: {box.page_address()}   (Ctrl-C stops it)")
 
 
-def _start_detached(config: Config, words: list[str]) -> str:
-    """Start the same command in a session of its own and wait until it listens. Raises in the words it left behind."""
+def _start_detached(config: Config, words: list[str], model: str | None) -> str:
+    """Start the same command in a session of its own and wait until it listens, and `model` is ready.
+
+    Raises in the words it left behind: a box whose first model cannot be loaded ends.
+    """
     log = config.home / "logs" / "box.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "tinderbox", *(word for word in words if word not in {"--detach", "--json"})]
@@ -149,13 +155,30 @@ def _start_detached(config: Config, words: list[str]) -> str:
         )
     address = config.home / "box.json"
 
-    def listens() -> bool:
+    def lives() -> bool:
         if process.poll() is not None:
             raise TinderboxError(log.read_text().removeprefix("tinderbox: ").strip() or "The box ended without a word.")
-        return address.exists() and json.loads(address.read_text())["pid"] == process.pid
+        return True
+
+    def listens() -> bool:
+        return lives() and address.exists() and json.loads(address.read_text())["pid"] == process.pid
 
     _wait(listens, _START_PATIENCE, f"The box does not listen. Its words are in {log}.")
+    if model is not None:
+        _wait(lambda: lives() and _is_ready(config, model), _LOAD_PATIENCE, f"{model} has not loaded yet.")
     return str(json.loads(address.read_text())["address"])
+
+
+def _is_ready(config: Config, model: str) -> bool:
+    from tinderbox.client import find_box
+    from tinderbox.models.store import Store
+
+    try:
+        with find_box(config.home) as box:
+            ready = {lease["holder"] for lease in box.ps()["leases"] if lease["state"] == "ready"}
+        return Store(config.home).find(model).name in ready
+    except TinderboxError:
+        return False  # it is about to end, and will say why
 
 
 def _wait(until: Callable[[], bool], patience: float, failure: str) -> None:

@@ -196,6 +196,13 @@ def check_caches(config: Config) -> Iterator[Finding]:
     yield Finding("caches", "good", f"saved conversations: {len(held)}, {format_bytes(sum(held))} {most}")
 
 
+def check_files(config: Config) -> Iterator[Finding]:
+    from tinderbox.serve.kept_files import FOLDER
+
+    sizes = [path.stat().st_size for path in (config.home / FOLDER).glob("file-*")]
+    yield Finding("files", "good", f"that clients sent: {len(sizes)}, {format_bytes(sum(sizes))}")
+
+
 def check_sandbox(config: Config) -> Iterator[Finding]:
     from tinderbox.agents.sandbox import check
     from tinderbox.errors import Unavailable
@@ -233,6 +240,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_engine,
     check_store,
     check_caches,
+    check_files,
     check_sandbox,
     check_environments,
     check_box,

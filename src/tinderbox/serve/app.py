@@ -131,7 +131,11 @@ async def _handle_half_a_character(request: Request, error: UnicodeEncodeError) 
 
 
 def _explain_invalid(problem: dict[str, Any]) -> BadRequest:
-    place = [str(part) for part in problem["loc"] if part != "body" and not _UNION_TAG.match(str(part))]
+    place = [
+        str(part)
+        for part in problem["loc"]
+        if part not in ("body", "query", "path") and not _UNION_TAG.match(str(part))
+    ]
     if problem["type"] == "json_invalid":
         return BadRequest(f"The body is not JSON: {problem['ctx']['error']} at character {place[0]}.")
     field = ".".join(place) or None

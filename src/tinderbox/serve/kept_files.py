@@ -29,7 +29,9 @@ FOLDER = "files"
 LARGEST = 512 * MB  # one file
 _LONGEST_NAME = 255  # characters
 _COLUMNS = "id, filename, purpose, size, created, expires"
-_LIVE = "owner = ? AND (expires IS NULL OR expires > ?)"
+# What a key left that was revoked or forgotten is nobody's else: it belongs to the person at this machine.
+_OWNERS = "(owner, CASE WHEN owner IN (SELECT id FROM keys WHERE revoked IS NULL) THEN owner ELSE '' END)"
+_LIVE = f"? IN {_OWNERS} AND (expires IS NULL OR expires > ?)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tinderbox.serve.sessions import Sessions, session_of
 from tinderbox.serve.shapes import error_response
 
 _TRUST = 5.0  # seconds that keys in memory are believed without a look at the state
+_LOOK_EVERY = 2.0  # seconds between looks at the key of a request that takes long
 _WRITE_EVERY = 10.0  # seconds between two writings of the tokens used
 _NOBODY = digest_of("")  # compared with where there is no such key, so that it takes as long as a wrong secret
 
@@ -78,6 +79,18 @@ class Keyring:
         if state != "valid":
             raise KeyNeeded(f"That key is {state}.", "Ask whoever runs the box for another.")
         return Caller(key, self._allowance(key.id), key.id, lambda tokens: self._spend(key.id, tokens))
+
+    async def until_closed(self, caller: Caller) -> None:
+        """Return once the caller's key opens nothing any more; never for the person at this machine."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            if caller.key is not None and not self._is_valid(caller.key.id):
+                return
+
+    def _is_valid(self, id: str) -> bool:
+        self._look()
+        key = self._keys.get(id)
+        return key is not None and key.state(datetime.fromtimestamp(self.clock(), UTC)) == "valid"
 
     async def write(self) -> None:
         """Keep what was used, for the next box on this home."""
@@ -156,9 +169,29 @@ class Door:
         scope["state"] = {**scope.get("state", {}), "caller": caller}
         try:
             with within(Reach(paths=caller.key is None and caller.loan is None, own=self._fetch)):
-                await self._app(scope, receive, self._telling(caller, send))
+                async with self._while_valid(caller):
+                    await self._app(scope, receive, self._telling(caller, send))
         finally:
             caller.allowance.leave(works=works)
+
+    @asynccontextmanager
+    async def _while_valid(self, caller: Caller) -> AsyncIterator[None]:
+        """A key that is revoked ends what it began: the answer is cut off, as a stream may have no other end."""
+        if caller.key is None:
+            yield
+            return
+        request = asyncio.current_task()
+        assert request is not None  # noqa: S101  (a coroutine runs in one)
+        watch = asyncio.create_task(self._ring.until_closed(caller))
+        watch.add_done_callback(lambda ended: None if ended.cancelled() else request.cancel())
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not watch.done() or watch.cancelled():
+                raise
+            request.uncancel()
+        finally:
+            watch.cancel()
 
     def _telling(self, caller: Caller, send: Send) -> Send:
         """The same, with what is left of the key's limits in the answer's head."""

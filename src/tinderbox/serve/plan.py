@@ -11,7 +11,7 @@ from tinderbox.machine.catalogue import boxes as every_box
 from tinderbox.planning import Planner, Question, as_json, points_as_json
 from tinderbox.units import Bytes
 
-Count = Annotated[int | None, Query()]
+Count = Annotated[int | None, Query(le=2**31 - 1)]
 Word = Annotated[str | None, Query()]
 
 

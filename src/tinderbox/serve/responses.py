@@ -19,10 +19,14 @@ from tinderbox.serve.presence import while_here
 from tinderbox.serve.ready import make_ready
 from tinderbox.serve.relay import Heard, Relay
 from tinderbox.serve.response_events import ResponseEvents
+from tinderbox.serve.response_replay import replayed
 from tinderbox.serve.response_request import Item, ResponseRequest, completion_of, in_our_words, items_of
 from tinderbox.serve.structure import Prepared
 
 _CHAT = "/v1/chat/completions"
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}}}
+}
 _COUNT = "/v1/chat/completions/input_tokens"
 
 
@@ -54,9 +58,16 @@ def response_routes(pool: Pool, store: Store, heard: Heard | None = None) -> API
         prepared = await _ready(body, [*before, *items_of(body)], pool, store)
         return {"object": "response.input_tokens", "input_tokens": await _count(body.model, prepared, pool, request)}
 
-    @router.get("/{response_id}")
-    def read(response_id: str, request: Request) -> dict[str, Any]:
-        return kept.find(owner_of(request), response_id).response
+    @router.get("/{response_id}", response_model=None, responses=_EVENTS)
+    def read(
+        response_id: str,
+        request: Request,
+        stream: bool = False,
+        starting_after: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
+    ) -> dict[str, Any] | Response:
+        """With `stream`, as the events that it came in; those behind number `starting_after`."""
+        response = kept.find(owner_of(request), response_id).response
+        return Response(replayed(response, starting_after), media_type="text/event-stream") if stream else response
 
     @router.delete("/{response_id}")
     def delete(response_id: str, request: Request) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from starlette.types import Scope
 from tinderbox.keys import ONCE, digest_of
 from tinderbox.serve.caller import caller_of
 
-COOKIE = "tinderbox"
 LASTS = 30 * 86_400  # seconds
 _MOST = 1000  # of either; the oldest makes room
 
@@ -55,13 +54,19 @@ class Sessions:
         return self._tickets.pop(digest_of(secret), None)
 
 
+def cookie_of(scope: Scope) -> str:
+    """Its name: browsers share the cookies of a host among its ports, and each may be another box."""
+    server = scope.get("server")
+    return f"tinderbox-{server[1]}" if server else "tinderbox"
+
+
 def session_of(scope: Scope) -> str:
     """The session that came as a cookie; empty where none did, or where a page of another site let it be sent."""
     headers = dict[bytes, bytes](scope["headers"])
     if headers.get(b"sec-fetch-site", b"none") not in (b"same-origin", b"none"):
         return ""
     try:
-        cookie = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(COOKIE)
+        cookie = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(cookie_of(scope))
     except CookieError:
         return ""
     return cookie.value if cookie else ""
@@ -77,7 +82,8 @@ def session_routes(sessions: Sessions) -> APIRouter:
         if caller is not None and caller.holder:
             is_tls = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https:")
             words = sessions.begin(caller.holder)
-            response.set_cookie(COOKIE, words, max_age=LASTS, secure=is_tls, httponly=True, samesite="strict")
+            name = cookie_of(request.scope)
+            response.set_cookie(name, words, max_age=LASTS, secure=is_tls, httponly=True, samesite="strict")
         return response
 
     @router.get("/session")
@@ -95,7 +101,7 @@ def session_routes(sessions: Sessions) -> APIRouter:
     def end(request: Request) -> Response:
         sessions.end(session_of(request.scope))
         response = Response(status_code=204)
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        response.delete_cookie(cookie_of(request.scope), httponly=True, samesite="strict")
         return response
 
     @router.post("/ticket")
