@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 Embed = Callable[[str, Sequence[str]], list[list[float]]]  # of a model: one vector a text, in order
-Delegate = Callable[[str, str], str]  # an agent's name and its task: its answer
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """`indices` is the folder in which search tools keep what they know of documents; `delegate` is None where no other
-    agent may be asked. What tools open is closed with `closing`."""
+    """`indices` is the folder in which search tools keep what they know of documents. What tools open is closed with
+    `closing`."""
 
     indices: Path
     embed: Embed
-    delegate: Delegate | None = None
     closing: ExitStack = field(default_factory=ExitStack, compare=False)
