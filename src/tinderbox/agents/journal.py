@@ -112,23 +112,25 @@ class Journal:
             rows = db.execute("SELECT * FROM agent_steps WHERE run = ? ORDER BY number", [run])
             return [_step(row) for row in rows]
 
-    def begin(self, run: int, kind: StepKind, name: str, **about: Any) -> Step:
-        """A new step, under the next number."""
-        with _durable(self._home) as db:
+    def begin(self, run: int, kind: StepKind, name: str, *, synced: bool = True, **about: Any) -> Step:
+        """A new step, under the next number. What is not `synced` outlives any process, and not the power: for what may
+        be done again."""
+        with _writing(self._home, synced=synced) as db:
             last = db.execute("SELECT coalesce(max(number), 0) FROM agent_steps WHERE run = ?", [run]).fetchone()[0]
             step = Step(last + 1, kind, name, begun=self._clock(), **about)
             _write(db, run, step)
         return step
 
     def put(self, run: int, step: Step) -> Step:
-        with _durable(self._home) as db:
+        with _writing(self._home, synced=True) as db:
             _write(db, run, step)
         return step
 
     def end(self, run: int, step: Step, state_: StepState, came: Any, **counts: Any) -> Step:
-        """What came of it; from here on it is done, whatever happens."""
+        """What came of it; from here on it is done, whatever ends the process. Where the power fails just then, it is
+        as if it had been broken off."""
         ended = replace(step, state=state_, came=came, ended=self._clock(), **counts)
-        with _durable(self._home) as db:
+        with _writing(self._home, synced=False) as db:
             _write(db, run, ended)
             db.execute("UPDATE agent_runs SET starts = 0 WHERE number = ?", [run])
         return ended
@@ -161,10 +163,11 @@ def messages_of(steps: list[Step]) -> list[Mapping[str, Any]]:
 
 
 @contextmanager
-def _durable(home: Path) -> Iterator[sqlite3.Connection]:
-    """What is written here is on the disk when the block ends: the next thing is begun in that belief."""
+def _writing(home: Path, *, synced: bool) -> Iterator[sqlite3.Connection]:
+    """`synced`, it is on the disk when the block ends, with all that was written before."""
     with state.opened(home) as db:
-        db.execute("PRAGMA synchronous = FULL")
+        if synced:
+            db.execute("PRAGMA synchronous = FULL")
         with state.writing(db):
             yield db
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tinderbox.agents.arguments import read_arguments
 from tinderbox.agents.desk import Desk
-from tinderbox.agents.journal import Journal, Run, Step, waiting_step
+from tinderbox.agents.journal import Journal, Run, Step, StepKind, StepState, waiting_step
 from tinderbox.agents.settings import Limits
 from tinderbox.agents.tools import Outcome, Tool, call
 from tinderbox.errors import LimitReached, TinderboxError
@@ -106,7 +106,7 @@ class Steps:
             raise LimitReached(f"The run has made the {self._limits.steps} steps that it may, without an answer.")
         if left <= 0:
             raise LimitReached(f"The run has used the {self._limits.tokens} tokens that it may, without an answer.")
-        step = self._begin("chat", model)
+        step = self._begin("chat", model, synced=False)
         try:
             said = await ask(left)
         except BaseException as error:
@@ -127,7 +127,8 @@ class Steps:
             return str(self._end(before, "unknown", _UNKNOWN).came)
         if before is None:
             asks = tool.asks and _are_right(given, tool)
-            before = self._begin("tool", tool.name, "asked" if asks else "begun", parent, call_id, dict(given))
+            about = {"state": "asked" if asks else "begun", "parent": parent, "call": call_id, "given": dict(given)}
+            before = self._begin("tool", tool.name, synced=not tool.repeats, **about)
             if asks:
                 raise Resting(before)
         elif before.state == "allowed":
@@ -157,17 +158,8 @@ class Steps:
         last = next((step for step in reversed(self.steps) if step.kind == "tool"), None)
         return 0 if last is None else sum(_is_same(step, last) for step in self.steps)
 
-    def _begin(
-        self,
-        kind: Any,
-        name: str,
-        state: Any = "begun",
-        parent: int | None = None,
-        call_id: str = "",
-        given: Any = None,
-    ) -> Step:
-        about = {"state": state, "parent": parent, "call": call_id, "given": given}
-        step = self._journal.begin(self._run.number, kind, name, **about)
+    def _begin(self, kind: StepKind, name: str, *, synced: bool, **about: Any) -> Step:
+        step = self._journal.begin(self._run.number, kind, name, synced=synced, **about)
         self.steps.append(step)
         self._tell(step)
         return step
@@ -176,7 +168,7 @@ class Steps:
         self._journal.put(self._run.number, step)
         return self._replace(step)
 
-    def _end(self, step: Step, state: Any, came: Any, **counts: int) -> Step:
+    def _end(self, step: Step, state: StepState, came: Any, **counts: int) -> Step:
         ended = self._replace(self._journal.end(self._run.number, step, state, came, **counts))
         self.spend()
         return ended
