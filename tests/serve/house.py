@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -32,8 +33,14 @@ from tinderbox.web import page_routes
 TWIN = Path(__file__).parents[1] / "agents/twin.py"
 
 
-def make_house(home: Path, access: Access | None = None, engine: type[Echo] = Echo) -> FastAPI:
-    """An app whose store holds `echo:1b` and `unloadable:1b`, both answered by an `engine`; agents are twins."""
+def make_house(
+    home: Path,
+    access: Access | None = None,
+    engine: type[Echo] = Echo,
+    kinds: Mapping[str, Kind] | None = None,
+) -> FastAPI:
+    """An app whose store holds `echo:1b` and `unloadable:1b`, both answered by an `engine`; agents are twins, and
+    `kinds` of jobs are added."""
     store = Store(home)
     for name in ("echo:1b", "unloadable:1b"):
         file = home / f"{name.partition(':')[0]}.gguf"
@@ -47,8 +54,8 @@ def make_house(home: Path, access: Access | None = None, engine: type[Echo] = Ec
     governor = Governor(Ledger(8 * GB), lambda: Reading(8 * GB, 6 * GB))
     pool = Pool(order, engine, governor)
     grounds = Grounds(home, lambda module: (sys.executable, str(TWIN)), lambda models: nullcontext({}), context=2048)
-    kinds: dict[str, Kind] = {**known_kinds(home, threads=1), KIND: partial(run_work, grounds)}
-    jobs = Runner(Book(home), kinds, governor.tenancy, home, beside=[KIND])
+    known = {**known_kinds(home, threads=1), KIND: partial(run_work, grounds), **(kinds or {})}
+    jobs = Runner(Book(home), known, governor.tenancy, home, beside=[KIND])
     runs = Runs(home, jobs)
     return make_app(pool, store, asyncio.Event(), drain=1, page=page_routes(), access=access, jobs=jobs, runs=runs)
 

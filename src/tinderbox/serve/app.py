@@ -31,6 +31,7 @@ from tinderbox.serve.box import Stopping, box_routes
 from tinderbox.serve.counting import LEFT, Counting
 from tinderbox.serve.description import describe
 from tinderbox.serve.files import file_routes
+from tinderbox.serve.fine_tuning import fine_tuning_routes
 from tinderbox.serve.health import health_routes
 from tinderbox.serve.jobs import job_routes
 from tinderbox.serve.keys import Keyring
@@ -89,6 +90,7 @@ def make_app(
     app.include_router(plan_routes(Planner(store.home, held=lambda: held_by(pool))))
     if jobs is not None:
         app.include_router(job_routes(jobs, stopping, audit))
+        app.include_router(fine_tuning_routes(store, jobs, audit))
     if runs is not None:
         app.include_router(run_routes(runs, stopping, audit))
     app.include_router(mcp_routes())
