@@ -57,9 +57,9 @@ def data(client: OpenAI) -> str:
     return client.files.create(file=("facts.jsonl", LINES), purpose="fine-tune").id
 
 
-def follow(house: TestClient, number: int) -> None:
-    """Return when the job has ended."""
-    house.get(f"/box/jobs/{number}/log", params={"follow": True})
+def follow(house: TestClient, number: int, key: Mapping[str, str] | None = None) -> None:
+    """Return when the job has ended. No test ends before the jobs that it began."""
+    house.get(f"/box/jobs/{number}/log", params={"follow": True}, headers=key)
 
 
 def test_a_job_is_created_and_ends_in_a_model(client: OpenAI, house: TestClient, data: str) -> None:
@@ -81,6 +81,7 @@ def test_what_is_asked_for_is_what_the_recipe_says(client: OpenAI, house: TestCl
     method: Any = {"type": "dpo", "dpo": {"hyperparameters": wishes}}
 
     job = client.fine_tuning.jobs.create(model="echo:1b", training_file=data, validation_file=data, method=method)
+    follow(house, 1)
 
     asked = house.get("/box/jobs/1").json()["arguments"]
     assert (asked["method"], asked["epochs"], asked["batch"], asked["beta"]) == ("dpo", 4, 2, 0.2)
@@ -149,9 +150,10 @@ def test_one_that_fails_says_why(client: OpenAI, house: TestClient, data: str) -
     assert client.fine_tuning.jobs.checkpoints.list(job.id).data == []
 
 
-def test_jobs_are_listed_the_newest_first_and_by_what_was_noted(client: OpenAI, data: str) -> None:
-    for name in "ab":
-        client.fine_tuning.jobs.create(model="echo:1b", training_file=data, suffix=name, metadata={"by": name})
+def test_jobs_are_listed_the_newest_first_and_by_what_was_noted(client: OpenAI, house: TestClient, data: str) -> None:
+    client.fine_tuning.jobs.create(model="echo:1b", training_file=data, metadata={"by": "a"})
+    client.fine_tuning.jobs.create(model="echo:1b", training_file=data, metadata={"by": "b"})
+    follow(house, 2)
 
     assert [job.id for job in client.fine_tuning.jobs.list(limit=1)] == ["ftjob-2", "ftjob-1"]
     assert [job.metadata for job in client.fine_tuning.jobs.list(metadata={"by": "a"})] == [{"by": "a"}]
@@ -198,6 +200,7 @@ def test_a_job_is_its_askers_alone(house: TestClient, tmp_path: Path) -> None:
 
     refused = house.post("/v1/fine_tuning/jobs", json=order, headers=bob)
     made = house.post("/v1/fine_tuning/jobs", json=order, headers=alice)
+    follow(house, 1, alice)
 
     path = f"/v1/fine_tuning/jobs/{made.json()['id']}"
     assert (refused.status_code, made.status_code) == (404, 200)
