@@ -38,7 +38,7 @@ print(json.dumps({"result": {"model": orders["model"] + "+" + orders["name"]}}))
 def train(arguments: Mapping[str, Any], folder: Path) -> Work:
     if not Path(arguments["data"]).read_bytes().startswith(b"{"):
         raise WrongUsage("file, line 1: it is no JSON.", "Correct the lines.")
-    return Work((sys.executable, "-c", LEARN), MB, dict(arguments))
+    return Work((sys.executable, "-c", LEARN), MB, dict(arguments), attended=True)
 
 
 @pytest.fixture
