@@ -54,7 +54,7 @@ def make_house(
     governor = Governor(Ledger(8 * GB), lambda: Reading(8 * GB, 6 * GB))
     pool = Pool(order, engine, governor)
     grounds = Grounds(home, lambda module: (sys.executable, str(TWIN)), lambda models: nullcontext({}), context=2048)
-    known = {**known_kinds(home, threads=1), KIND: partial(run_work, grounds), **(kinds or {})}
+    known: dict[str, Kind] = {**known_kinds(home, threads=1), KIND: partial(run_work, grounds), **(kinds or {})}
     jobs = Runner(Book(home), known, governor.tenancy, home, beside=[KIND])
     runs = Runs(home, jobs)
     return make_app(pool, store, asyncio.Event(), drain=1, page=page_routes(), access=access, jobs=jobs, runs=runs)
