@@ -123,7 +123,7 @@ def test_a_redirect_to_another_kind_of_address_is_not_followed(web: Web, line: L
 
 
 def test_a_machine_that_does_not_answer_is_named(line: Line, partial: Path) -> None:
-    with pytest.raises(DownloadFailed, match=r"127\.0\.0\.1:9/x could not be fetched after 6 attempts"):
+    with pytest.raises(DownloadFailed, match=r"127\.0\.0\.1:9/x could not be fetched after 3 attempts"):
         fetch(Remote("http://127.0.0.1:9/x"), partial, line)
 
 

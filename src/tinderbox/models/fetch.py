@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CHUNK = 256 * KiB
 SYNC_EVERY = 64 * 1024 * KiB  # so that a power cut costs little
 ATTEMPTS = 6  # in a row without a byte
+KNOCKS = 3  # at a machine that has never answered: there is no connection, or the name is wrong
 LONGEST_PAUSE = 30.0
 REDIRECTS = 8
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -83,9 +84,10 @@ class DiskFull(DownloadFailed):
 class _Cut(Exception):
     """The line broke, or the server asks for patience: to be tried again."""
 
-    def __init__(self, reason: str, after: float | None = None) -> None:
+    def __init__(self, reason: str, after: float | None = None, *, answered: bool = True) -> None:
         super().__init__(reason)
         self.after = after
+        self.answered = answered
 
 
 def connect(reach: Reach | None = None) -> httpx2.Client:
@@ -166,15 +168,16 @@ def fetch(remote: Remote, path: Path, line: Line) -> str:
 
 
 def _until_whole(remote: Remote, partial: _Partial, line: Line) -> None:
-    failures = 0
+    failures, answered = 0, False
     while True:
         before = partial.done
         try:
             return _continue(remote, partial, line)
         except _Cut as cut:
             failures = 1 if partial.done > before else failures + 1
-            if failures >= ATTEMPTS:
-                raise _gave_up(remote, partial.done, str(cut)) from cut
+            answered = answered or cut.answered
+            if failures >= (ATTEMPTS if answered else KNOCKS):
+                raise _gave_up(remote, partial.done, failures, str(cut)) from cut
             line.pause(min(cut.after or 2.0 ** (failures - 1), LONGEST_PAUSE))
             check_stop(line.stop)
 
@@ -198,7 +201,8 @@ def _continue(remote: Remote, partial: _Partial, line: Line) -> None:
     except (httpx2.TooManyRedirects, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
         raise DownloadFailed(f"{remote.url} cannot be fetched: {error}.") from error
     except httpx2.TransportError as error:
-        raise _Cut(str(error) or type(error).__name__) from error
+        answered = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+        raise _Cut(str(error) or type(error).__name__, answered=answered) from error
 
 
 def _receive(response: httpx2.Response, remote: Remote, partial: _Partial, line: Line) -> None:
@@ -298,9 +302,9 @@ def room(partial: Path, size: Bytes | None) -> Iterator[None]:
         ) from error
 
 
-def _gave_up(remote: Remote, done: Bytes, reason: str) -> DownloadFailed:
+def _gave_up(remote: Remote, done: Bytes, attempts: int, reason: str) -> DownloadFailed:
     return DownloadFailed(
-        f"{remote.url} could not be fetched after {ATTEMPTS} attempts: {reason}. {format_bytes(done)} came and stays.",
+        f"{remote.url} could not be fetched after {attempts} attempts: {reason}. {format_bytes(done)} came and stays.",
         "Look at the connection and pull again: it goes on where it stopped.",
     )
 
