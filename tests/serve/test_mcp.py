@@ -171,3 +171,10 @@ def test_who_does_not_speak_it_does_not_pay_for_it() -> None:
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
 
     assert printed.stdout.strip() == "[]"
+
+
+def test_what_does_not_say_that_it_is_json_is_refused_in_json(tmp_path: Path) -> None:
+    with TestClient(make_house(tmp_path), base_url="http://localhost") as client:
+        refused = client.post("/mcp", content=b"hello")
+
+    assert (refused.status_code, refused.json()["error"]["message"][:17]) == (400, "A message is JSON")

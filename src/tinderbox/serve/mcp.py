@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from importlib import import_module
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from tinderbox.errors import BadRequest
 
 
 class Exchange(Response):
@@ -23,8 +25,10 @@ def mcp_routes() -> APIRouter:
     router = APIRouter(tags=["MCP"])
 
     @router.post("/mcp", response_class=Response)
-    async def mcp() -> Response:
+    async def mcp(request: Request) -> Response:
         """JSON-RPC, as the Model Context Protocol's streamable HTTP wants it."""
+        if not request.headers.get("content-type", "").lower().startswith("application/json"):
+            raise BadRequest("A message is JSON, and says so.", "Send it with: Content-Type: application/json")
         return Exchange()
 
     return router
